@@ -1,0 +1,1 @@
+"""Recordings and screens turned into files that other programs open."""

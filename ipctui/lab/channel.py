@@ -1,0 +1,154 @@
+"""What a mechanism is to the laboratory: its variants and parameters, its plan, and how its objects are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ipctui.kernel.descriptors import Descriptor
+from ipctui.kernel.syscalls import SystemCall
+from ipctui.lab.parameters import Parameter
+from ipctui.trace.records import Channel as ChannelRecord
+from ipctui.trace.records import Counters, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A way to run a mechanism: its name, one sentence about it, and the values that it has of its own."""
+
+    name: str
+    about: str
+    roles: tuple[str, ...]
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSeat:
+    """A process to come.
+
+    Attributes:
+        letter: What its messages repeat.
+        paced: The operations that wait for its turn.
+        rate: Messages a second, 0 for flat out.
+        program: The function it runs, for the listing.
+        sends: Whether it sends messages of its own, so that the user can inject some.
+    """
+
+    role: str
+    program: str
+    letter: str
+    paced: tuple[str, ...]
+    rate: float
+    sends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to start: independent processes, each with the seats of the children that it will fork.
+
+    Attributes:
+        module: The module that holds the programs.
+        trees: For each process started, the seats: its own first.
+        given: What the programs read.
+        limit: Messages for each sender, 0 for no end.
+        pieces: Whether receivers look for torn messages.
+        adopts: The function that a worker added later runs; "" where none can be added, `no_more` says why.
+    """
+
+    module: str
+    trees: tuple[tuple[PlannedSeat, ...], ...]
+    given: Mapping[str, Any]
+    limit: int = 0
+    pieces: bool = False
+    adopts: str = ""
+    no_more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A process as the laboratory sees it in one tick."""
+
+    role: str
+    pid: int
+    pidfd: int
+    descriptors: Sequence[Descriptor]
+    counters: Counters | None
+    cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """A process asleep in the kernel in one of its operations."""
+
+    role: str
+    name: str
+    fd: int | None
+    object: str | None
+    call: SystemCall
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a process sleeps and what would wake it; `progress` is (bytes in the channel already, bytes in all)."""
+
+    reason: str
+    waker: str | None = None
+    wakers: tuple[str, ...] = ()
+    progress: tuple[int, int] | None = None
+
+
+class Observer(Protocol):
+    """The live side of a channel: looks at its objects without consuming or disturbing anything."""
+
+    def sample(
+        self, t: int, processes: Sequence[Seen], outsiders: Mapping[str, Mapping[str, str]]
+    ) -> list[ChannelRecord]:
+        """The objects as they are now; `outsiders` holds, by object, "pid N" and its access."""
+
+    def explain(self, sleep: Sleep, processes: Sequence[Seen]) -> Reason:
+        """Why a process sleeps, by what was sampled last."""
+
+    def command(self, words: Sequence[str], processes: Sequence[Seen]) -> str | None:
+        """Carry out a command that only this mechanism knows: its outcome, or None when it is not one.
+
+        Raises:
+            UsageError: it is one, and cannot be done.
+        """
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+class Channel(Protocol):
+    """A mechanism: what it is called, what can be set, and what it makes of a session."""
+
+    name: str
+    title: str
+    about: str
+    variants: tuple[Variant, ...]
+    commands: tuple[str, ...]
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Its parameters, with the ranges of this machine."""
+
+    def unavailable(self) -> str | None:
+        """Why this machine cannot run it, in one sentence; None when it can."""
+
+    def check(self, variant: Variant, values: Mapping[str, Any]) -> None:
+        """Raise UsageError when values that are right each by itself do not go together."""
+
+    def plan(self, variant: Variant, values: Mapping[str, Any]) -> Plan:
+        """What to start for a variant."""
+
+    def observer(self) -> Observer:
+        """A new live side."""
+
+    def listing(self, variant: Variant) -> str:
+        """The same in C, as textbooks print it."""
+
+    def reduce(self, facts: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, Any]:
+        """What this mechanism remembers of a session, with more records added; pure."""
+
+    def summary(self, facts: Mapping[str, Any], counters: Mapping[str, Counters]) -> dict[str, Any]:
+        """What a session proves, by name."""

@@ -1,0 +1,290 @@
+"""Commands: what a person or a script may ask of a running laboratory, by name, and how each is carried out."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ipctui.lab.fold import key
+from ipctui.lab.handle import Handle, Request
+from ipctui.lab.parameters import UsageError, number, printable, unknown
+from ipctui.trace.text import grouped
+
+if TYPE_CHECKING:
+    from ipctui.lab.session import Lab
+
+LARGEST_TEXT = 64 << 20
+DONE = "done"
+
+
+def check(text: str, extra: Sequence[str]) -> None:
+    """Whether a command can be meant at all, before a laboratory runs.
+
+    Raises:
+        UsageError: there is no such command, or words are missing.
+    """
+    name, words = _words(text)
+    if name in extra:
+        return
+    if name not in COMMANDS:
+        raise UsageError(f"command {printable(text)!r}: {unknown('command', name, [*COMMANDS, *extra])}")
+    usage, _, _ = COMMANDS[name]
+    wanted = [word for word in usage.split()[1:] if not word.startswith("[")]
+    if len(words) < len(wanted):
+        raise UsageError(f"command {printable(text)!r}: words are missing; write: {usage}")
+
+
+def perform(lab: Lab, text: str, by: str) -> str | None:
+    """Carry out a command: its outcome, or None when the outcome comes later.
+
+    Raises:
+        UsageError: it cannot be done; the message says why.
+    """
+    check(text, lab.channel.commands)
+    name, words = _words(text)
+    if name in lab.channel.commands:
+        outcome = lab.observer.command([name, *words], lab.seen)
+        return f"{DONE}: {outcome}" if outcome else DONE
+    usage, most, function = COMMANDS[name]
+    if len(words) > most:
+        raise UsageError(f"{printable(text)!r}: too many words; write: {usage}")
+    return function(lab, words, text, by)
+
+
+def _words(text: str) -> tuple[str, list[str]]:
+    """The command's name and its words; what follows the worker's name in `inject` is one word, as it stands."""
+    stripped = text.strip()
+    name, _, rest = stripped.partition(" ")
+    if name == "inject":
+        worker, _, message = rest.strip().partition(" ")
+        return name, [word for word in (worker, message) if word]
+    try:
+        return name, shlex.split(rest)
+    except ValueError:
+        return name, rest.split()
+
+
+def _workers(lab: Lab, name: str) -> list[Handle]:
+    """The workers that a name means: one, or all of them.
+
+    Raises:
+        UsageError: no worker has this name, or it has ended.
+    """
+    living = [handle for handle in lab.handles if handle.alive]
+    if name == "all":
+        return living
+    for handle in lab.handles:
+        if key(handle.role, handle.cell) == name:
+            if handle.ended:
+                raise UsageError(
+                    f"{name} has ended ({handle.status or 'how is unknown'}); r or `restart all` begins anew"
+                )
+            if not handle.pid:
+                raise UsageError(f"{name} has not been forked yet")
+            return [handle]
+    raise UsageError(unknown("worker", name, [key(handle.role, handle.cell) for handle in lab.handles] + ["all"]))
+
+
+def _each(lab: Lab, words: Sequence[str], function: Callable[[Handle], str | None]) -> str | None:
+    outcomes = [function(handle) for handle in _workers(lab, words[0])]
+    said = [outcome for outcome in outcomes if outcome is not None]
+    if len(said) < len(outcomes):
+        return None
+    remarks = dict.fromkeys(outcome for outcome in said if outcome != DONE)
+    return "; ".join(remarks) or DONE
+
+
+def _hold(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    def hold(handle: Handle) -> str:
+        handle.hold()
+        state = lab.state_of(handle)
+        if state is not None and state.state == "blocked" and state.before is not None:
+            return f"pending: takes effect when {handle.role} leaves {state.before.name}({state.before.fd})"
+        return DONE
+
+    return _each(lab, words, hold)
+
+
+def _release(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    def release(handle: Handle) -> str:
+        handle.release()
+        return DONE
+
+    return _each(lab, words, release)
+
+
+def _step(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    def step(handle: Handle) -> str:
+        state = lab.state_of(handle)
+        if not handle.held:
+            handle.hold()
+            if state is not None and state.state == "blocked":
+                return f"pending: {handle.role} is asleep in the kernel and stops when it returns"
+            return f"{DONE}: held; the next step makes one operation"
+        if state is not None and state.state == "blocked":
+            return f"pending: {handle.role} is still in the operation of the last step"
+        handle.step()
+        return DONE
+
+    return _each(lab, words, step)
+
+
+def _inject(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    data = os.fsencode(words[1])
+    if len(data) > LARGEST_TEXT:
+        raise UsageError(f"inject: {grouped(len(data))} bytes; the laboratory takes at most {grouped(LARGEST_TEXT)}")
+
+    def inject(handle: Handle) -> str | None:
+        if not handle.seat.sends:
+            raise UsageError(f"{handle.role} sends no messages in this variant; inject into one that does")
+        memory = os.memfd_create("ipctui-inject", os.MFD_CLOEXEC)
+        try:
+            with open(memory, "wb", closefd=False) as file:
+                file.write(data)
+            os.lseek(memory, 0, os.SEEK_SET)
+            return _ask(handle, "inject", text, by, (memory,))
+        finally:
+            os.close(memory)
+
+    return _each(lab, words, inject)
+
+
+def _ask(handle: Handle, do: str, text: str, by: str, fds: tuple[int, ...] = (), **more: object) -> str | None:
+    if not handle.answers:
+        raise UsageError(f"{handle.role} answers once it has forked its last child; step it there first")
+    if not handle.ask(do, Request(text, by), fds, **more):
+        raise UsageError(f"{handle.role} has just ended")
+    return None
+
+
+def _mode(nonblocking: bool) -> Callable[[Lab, list[str], str, str], str | None]:
+    def mode(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+        def change(handle: Handle) -> str | None:
+            fds = [row.number for row in lab.ends_of(handle)]
+            if not fds:
+                raise UsageError(f"{handle.role} has no end open whose mode could change")
+            return _ask(handle, "mode", text, by, ends=fds, nonblocking=nonblocking)
+
+        return _each(lab, words, change)
+
+    return mode
+
+
+def _rate(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    rate = number(words[1], whole=False)
+    if rate is None or not 0 <= rate <= 100_000:
+        raise UsageError(f"rate {printable(words[1])}: messages a second from 0 (flat out) to 100,000")
+
+    def change(handle: Handle) -> str:
+        handle.set_rate(float(rate))
+        return DONE
+
+    return _each(lab, words, change)
+
+
+def _size(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    parameter = next(parameter for parameter in lab.channel.parameters() if parameter.name == "size")
+    size = parameter.parse(words[1])
+    assert isinstance(size, int)
+    lab.channel.check(lab.chosen, {**lab.values, "size": size})
+
+    def change(handle: Handle) -> str:
+        handle.set_size(size)
+        return DONE
+
+    return _each(lab, words, change)
+
+
+def _signal(wanted: signal.Signals) -> Callable[[Lab, list[str], str, str], str | None]:
+    def send(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+        def one(handle: Handle) -> str:
+            if not handle.signal(wanted):
+                raise UsageError(f"{handle.role} has just ended")
+            return DONE
+
+        return _each(lab, words, one)
+
+    return send
+
+
+def _close(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    def close(handle: Handle) -> str | None:
+        rows = lab.ends_of(handle)
+        if len(words) > 1:
+            rows = [row for row in rows if words[1] in (str(row.number), row.access)]
+        if len(rows) == 1:
+            return _ask(handle, "close", text, by, fd=rows[0].number)
+        have = ", ".join(f"{row.number} ({row.access} end)" for row in lab.ends_of(handle)) or "none"
+        if not rows:
+            wanted = f"no end {printable(words[1])!r}" if len(words) > 1 else "no end open"
+            raise UsageError(f"{handle.role} has {wanted}; open: {have}")
+        raise UsageError(f"{handle.role} has several such ends: {have}; name one by its number")
+
+    return _each(lab, words, close)
+
+
+def _restart(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    if words and words[0] not in ("all", *(handle.role for handle in lab.handles)):
+        _workers(lab, words[0])
+    lab.restart()
+    if words and words[0] != "all":
+        return f"{DONE}: all of them, since a pipe's ends come only from a common ancestor"
+    return DONE
+
+
+def _unblock(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    def unblock(handle: Handle) -> str | None:
+        state = lab.state_of(handle)
+        if state is None or state.state != "blocked":
+            raise UsageError(f"{handle.role} is not blocked")
+        for role in state.wakers:
+            for peer in lab.handles:
+                if key(peer.role, peer.cell) == role and peer.alive and peer.held:
+                    peer.release()
+                    return f"{DONE}: released {role}, which {handle.role} waits for"
+        if state.before is not None and state.before.name not in ("read", "write"):
+            raise UsageError(
+                f"{handle.role} sleeps in {state.before.name}, which ends only with {state.waker or 'its cause'}"
+            )
+        return _ask(handle, "wake", text, by)
+
+    return _each(lab, words, unblock)
+
+
+def _add(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    lab.add(words[0], text, by)
+    return None
+
+
+def _remove(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    def remove(handle: Handle) -> str | None:
+        handle.release()
+        return _ask(handle, "leave", text, by)
+
+    return _each(lab, words, remove)
+
+
+Perform = Callable[["Lab", list[str], str, str], str | None]
+
+COMMANDS: dict[str, tuple[str, int, Perform]] = {
+    "hold": ("hold W", 1, _hold),
+    "release": ("release W", 1, _release),
+    "step": ("step W", 1, _step),
+    "inject": ("inject W TEXT", 2, _inject),
+    "nonblocking": ("nonblocking W", 1, _mode(nonblocking=True)),
+    "blocking": ("blocking W", 1, _mode(nonblocking=False)),
+    "rate": ("rate W N", 2, _rate),
+    "size": ("size W N", 2, _size),
+    "stop": ("stop W", 1, _signal(signal.SIGSTOP)),
+    "continue": ("continue W", 1, _signal(signal.SIGCONT)),
+    "close": ("close W [END]", 2, _close),
+    "kill": ("kill W", 1, _signal(signal.SIGKILL)),
+    "restart": ("restart [W]", 1, _restart),
+    "unblock": ("unblock W", 1, _unblock),
+    "add": ("add ROLE", 1, _add),
+    "remove": ("remove W", 1, _remove),
+}
+"""Every command that all mechanisms know: how it is written, how many words it takes, and what carries it out."""

@@ -1,0 +1,667 @@
+"""A laboratory in operation: started, ticked, commanded, summed up and stopped; with or without a screen."""
+
+from __future__ import annotations
+
+import os
+import platform
+import select
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ipctui.kernel.descriptors import Descriptor, descriptors, find_holders
+from ipctui.kernel.process import ProcessProbe, exit_reason
+from ipctui.lab import commands
+from ipctui.lab.channel import Channel, Observer, PlannedSeat, Seen, Variant
+from ipctui.lab.collect import Collector
+from ipctui.lab.fold import fold, key
+from ipctui.lab.handle import Handle, Request, prepare
+from ipctui.lab.launch import LauncherClient, LauncherError
+from ipctui.lab.listing import Listing
+from ipctui.lab.parameters import UsageError
+from ipctui.lab.state import LabState
+from ipctui.lab.summary import summary
+from ipctui.lab.watch import Glance, Watcher, glance
+from ipctui.trace.clock import Clock, now
+from ipctui.trace.operations import CODES
+from ipctui.trace.records import (
+    Access,
+    Call,
+    Command,
+    Counters,
+    Descriptors,
+    Event,
+    Header,
+    Held,
+    Lost,
+    Process,
+    Record,
+    Settings,
+    State,
+    Summary,
+)
+from ipctui.trace.records import Channel as ChannelRecord
+from ipctui.trace.ring import W_ENDED, W_FAILED, W_FAILED_ERRNO, Key
+from ipctui.trace.text import readable
+
+MOST_RECORDS = 240
+"""Records of each worker that one tick decodes; beyond it the newest win and the rest are counted as lost."""
+START_SECONDS = 5.0
+_COUNTERS_EVERY = 250_000_000
+_TABLES_EVERY = 1_000_000_000
+_KINDS = frozenset({"pipe", "fifo", "socket", "mqueue", "memfd"})
+_WRITE = CODES["write"]
+_TABLE_CALLS = frozenset({"pipe", "pipe2", "fork", "close", "fcntl"})
+
+
+class LabError(Exception):
+    """The laboratory failed; one line why."""
+
+
+class Lab:
+    """One mechanism's laboratory.
+
+    Args:
+        channel: The mechanism.
+        variant: One of its variants.
+        values: All parameters' values (parameters.settle).
+        launcher: Started before any thread.
+
+    Raises:
+        LabError: the workers could not be started.
+    """
+
+    can = frozenset({"command"})
+
+    def __init__(self, channel: Channel, variant: Variant, values: Mapping[str, Any], launcher: LauncherClient) -> None:
+        self.channel = channel
+        self.chosen = variant
+        self.values = dict(values)
+        self.launcher = launcher
+        self.observer: Observer = channel.observer()
+        self.state = LabState()
+        self.handles: list[Handle] = []
+        self.seen: list[Seen] = []
+        self.alive = True
+        self.problem = ""
+        self._tables: dict[int, tuple[Descriptor, ...]] = {}
+        self._stale_tables = True
+        self._tables_at = 0
+        self._counters_at = 0
+        self._counters: dict[str, Counters] = {}
+        self._settings: dict[str, Settings] = {}
+        self._rows: dict[str, tuple[Held, ...]] = {}
+        self._outsiders: dict[str, dict[str, str]] = {}
+        self._queued: list[Record] = []
+        self._unread: list[Record] = []
+        self._errors_pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._closed = False
+        try:
+            self._begin(held=values.get("start") == "held")
+        except (LauncherError, OSError) as error:
+            self.close()
+            raise LabError(str(error)) from None
+
+    # Beginning.
+
+    def _begin(self, held: bool) -> None:
+        self._plan = plan = self.channel.plan(self.chosen, self.values)
+        self._listing = Listing(plan.module)
+        self.launcher.tell({"op": "preload", "module": plan.module})
+        self.handles = []
+        for tree in plan.trees:
+            handles = [prepare(seat, self.values["size"], held) for seat in tree]
+            self.handles += handles
+            self._start_tree(handles)
+        self._await_workers(held)
+        beginning: list[Record] = []
+        if self.state.header is None:
+            self.clock = Clock.start()
+            beginning.append(self._header())
+        self._collector = Collector(self.clock, self._listing, lone=not plan.pieces)
+        self._watcher = Watcher(self.clock, self._listing, self.observer)
+        beginning += [self._birth(handle) for handle in self.handles if handle.pid]
+        self._unread += beginning
+        self._fold(beginning)
+
+    def _start_tree(self, handles: Sequence[Handle]) -> None:
+        plan = self._plan
+        fds = [fd for handle in handles for fd in handle.ends.descriptors()]
+        request = {
+            "op": "start",
+            "program": handles[0].seat.program,
+            "seats": [_seat(handle.seat) for handle in handles],
+            "given": dict(plan.given),
+            "limit": plan.limit,
+            "pieces": plan.pieces,
+        }
+        self.launcher.tell(request, [*fds, self._errors_pipe[1]])
+        self.launcher.expect("started", START_SECONDS)
+        for handle in handles:
+            handle.ends.close()
+            handle.taken_over = True
+
+    def _await_workers(self, held: bool) -> None:
+        """Wait until every process has taken its seat; held from the start, the children are not forked yet."""
+        deadline = time.monotonic() + START_SECONDS
+        first = [handle for handle in self.handles if handle.seat is not None]
+        wanted = first[: len(self._plan.trees)] if held else first
+        while not all(handle.born() for handle in wanted):
+            if time.monotonic() > deadline:
+                raise LauncherError("the workers did not start in time" + self._first_error())
+            for message in self.launcher.hear(0.001):
+                if "exited" in message:
+                    raise LauncherError(
+                        f"a worker ended at once: {exit_reason(message['status'])}" + self._first_error()
+                    )
+        for handle in self.handles:
+            self._meet(handle)
+
+    def _first_error(self) -> str:
+        text = self._stderr()
+        return f": {text.strip().splitlines()[-1]}" if text.strip() else ""
+
+    def _meet(self, handle: Handle) -> bool:
+        """Take hold of a process that has taken its seat; True when it is new."""
+        pid = handle.born()
+        if handle.pid or not pid:
+            return False
+        handle.pid = pid
+        self._stale_tables = True
+        try:
+            handle.pidfd = os.pidfd_open(pid)
+            handle.probe = ProcessProbe(pid)
+            sample = handle.probe.sample()
+            handle.ppid, handle.start_time = sample.ppid, sample.start_time
+        except OSError:
+            # It has ended already, and been reaped: what its ring holds is all that is left of it.
+            handle.ended = True
+        return True
+
+    def _header(self) -> Header:
+        return Header(
+            self.channel.name,
+            self.chosen.name,
+            self.values,
+            self.clock.started,
+            {
+                "system": platform.system(),
+                "release": platform.release(),
+                "machine": platform.machine(),
+                "python": platform.python_version(),
+                "cpus": os.cpu_count(),
+            },
+            {**self._listing.describe(), "c": self.channel.listing(self.chosen)},
+        )
+
+    def _birth(self, handle: Handle) -> Process:
+        return Process(
+            self.clock.time(),
+            handle.role,
+            handle.pid,
+            "started",
+            handle.ppid,
+            handle.start_time,
+            program=handle.seat.program,
+            cell=handle.cell,
+        )
+
+    # Living.
+
+    @property
+    def variant(self) -> str:
+        """The name of the variant that runs."""
+        return self.chosen.name
+
+    def now(self) -> int:
+        """Nanoseconds since the clock's zero."""
+        return self.clock.time()
+
+    def state_of(self, handle: Handle) -> State | None:
+        """What was folded last of a worker's state."""
+        process = self.state.processes.get(key(handle.role, handle.cell))
+        return process.state if process is not None and process.pid == handle.pid else None
+
+    def ends_of(self, handle: Handle) -> list[Descriptor]:
+        """A worker's descriptors of channel objects, read now."""
+        try:
+            rows = descriptors(handle.pid)
+        except OSError:
+            return []
+        return [row for row in rows if row.number > 2 and row.kind in _KINDS]
+
+    def batch(self) -> list[Record]:
+        """Everything that happened since the last batch, in order; also folded into `state`."""
+        if self._closed:
+            return []
+        records = self._tick()
+        self._fold(records)
+        beginning, self._unread = self._unread, []
+        return [*beginning, *records]
+
+    def tick(self) -> bool:
+        """Drain, sample and fold; True when the state changed."""
+        return bool(self.batch())
+
+    def _fold(self, records: list[Record]) -> None:
+        self.state = fold(self.state, records, self.channel.reduce)
+
+    def _tick(self) -> list[Record]:
+        self._hear_launcher()
+        t = self.clock.time()
+        records: list[Record] = self._queued
+        self._queued = []
+        records += [self._birth(handle) for handle in self.handles if self._meet(handle)]
+        glances = {id(handle): glance(handle) for handle in self.handles if handle.alive}
+        calls = self._drain(t, records)
+        self._refresh_tables(calls, t)
+        counters = self._counters_due(t)
+        records += counters
+        self.seen = self._look_around()
+        records += self.observer.sample(self.clock.time(), self.seen, self._outsiders)
+        records += self._table_rows(t)
+        records += self._states(glances)
+        records += self._settings_changed(t)
+        records += self._worker_errors(t)
+        records += self._answers(t)
+        return [*calls, *records]
+
+    def _hear_launcher(self) -> None:
+        try:
+            heard = self.launcher.hear()
+        except LauncherError as error:
+            self._launcher_died(str(error))
+            return
+        for message in heard:
+            if "exited" in message:
+                for handle in self.handles:
+                    if handle.pid == message["exited"]:
+                        handle.status = exit_reason(message["status"])
+
+    def _launcher_died(self, why: str) -> None:
+        """Without its janitor the laboratory ends: every worker is killed here and now."""
+        if self.alive:
+            self.alive = False
+            self.problem = f"{why}; the workers were ended with it"
+            for handle in self.handles:
+                if handle.alive:
+                    handle.signal(signal.SIGKILL)
+
+    def _drain(self, t: int, records: list[Record]) -> list[Call | Access]:
+        drained = [(handle, handle.ring.read(MOST_RECORDS)) for handle in self.handles if handle.pid]
+        calls: list[Call | Access] = []
+        # Writes first: they tell which message lies where, which a read of the same tick needs.
+        for wanted in (True, False):
+            for handle, entries in drained:
+                part = [entry for entry in entries if (Key.of(entry.key).operation == _WRITE) is wanted]
+                calls += self._collector.records(handle, part)
+        for handle, _ in drained:
+            ring = handle.ring
+            for count, why in ((ring.overwritten, "overwritten"), (ring.skipped, "not folded")):
+                if count:
+                    records.append(Lost(t, count, why, handle.role, handle.cell))
+            ring.overwritten = ring.skipped = 0
+        calls.sort(key=lambda call: call.end)
+        return calls
+
+    def _refresh_tables(self, calls: Sequence[Call | Access], t: int) -> None:
+        changed = self._stale_tables or any(call.name in _TABLE_CALLS for call in calls)
+        if not changed and t - self._tables_at < _TABLES_EVERY:
+            return
+        self._stale_tables = False
+        for handle in self.handles:
+            if handle.alive:
+                try:
+                    self._tables[handle.pid] = tuple(row for row in descriptors(handle.pid) if row.number > 2)
+                except OSError:
+                    self._tables.pop(handle.pid, None)
+        if t - self._tables_at >= _TABLES_EVERY:
+            self._tables_at = t
+            self._find_outsiders()
+
+    def _find_outsiders(self) -> None:
+        """Processes that are no workers and hold one of our objects: a leak, or somebody who looks on."""
+        ours = {handle.pid for handle in self.handles}
+        places = {row.target for table in self._tables.values() for row in table if row.kind == "pipe"}
+        self._outsiders = {}
+        for place in places:
+            tables = find_holders(place, skip=tuple(ours)).tables
+            self._outsiders[place] = {
+                f"pid {pid}": row.access for pid, rows in tables.items() for row in rows if pid != os.getpid()
+            }
+
+    def _look_around(self) -> list[Seen]:
+        return [
+            Seen(
+                handle.role,
+                handle.pid,
+                handle.pidfd,
+                self._tables.get(handle.pid, ()),
+                self._collector.counters(handle, 0, None),
+                handle.cell,
+            )
+            for handle in self.handles
+            if handle.alive
+        ]
+
+    def _counters_due(self, t: int) -> list[Record]:
+        if t - self._counters_at < _COUNTERS_EVERY:
+            return []
+        self._counters_at = t
+        return self._all_counters(t)
+
+    def _all_counters(self, t: int) -> list[Record]:
+        records: list[Record] = []
+        for handle in self.handles:
+            if not handle.pid:
+                continue
+            cpu = None
+            if handle.probe is not None and handle.alive:
+                sample = handle.probe.sample()
+                cpu = sample.user_ns + sample.system_ns
+            counters = self._collector.counters(handle, t, cpu)
+            before = self._counters.get(handle.role)
+            if before is None or t - before.t >= 1_000_000_000 or _figures(before) != _figures(counters):
+                self._counters[handle.role] = counters
+                records.append(counters)
+        return records
+
+    def _table_rows(self, t: int) -> list[Record]:
+        """The descriptor rows that changed, closed ends kept in sight."""
+        ends: dict[tuple[str, str], list[tuple[str, int]]] = {}
+        for seen in self.seen:
+            for row in seen.descriptors:
+                ends.setdefault((row.target, row.access), []).append((seen.role, row.number))
+        records: list[Record] = []
+        for seen in self.seen:
+            rows = {row.fd: row for row in self._rows.get(seen.role, ())}
+            open_now = {}
+            for row in seen.descriptors:
+                if row.kind not in _KINDS:
+                    continue
+                other = {"read": "write", "write": "read"}.get(row.access, "read-write")
+                open_now[row.number] = Held(
+                    row.number,
+                    row.target,
+                    row.access,
+                    row.nonblocking,
+                    row.close_on_exec,
+                    row.packets,
+                    tuple(ends.get((row.target, other), ())),
+                )
+            for fd, gone in rows.items():
+                if fd not in open_now:
+                    open_now[fd] = Held(fd, gone.object, f"{gone.end.removesuffix(' closed')} closed")
+            shown = tuple(open_now[fd] for fd in sorted(open_now))
+            if shown != self._rows.get(seen.role, ()):
+                self._rows[seen.role] = shown
+                records.append(Descriptors(t, seen.role, shown, seen.cell))
+        return records
+
+    def _states(self, glances: Mapping[int, Glance | None]) -> list[Record]:
+        records: list[Record] = []
+        for handle in self.handles:
+            if not handle.alive:
+                continue
+            if _wait_for_end(handle, 0):
+                records += self._farewell(handle)
+                continue
+            state = self._watcher.look(handle, glances.get(id(handle)), self.seen)
+            if state is not None:
+                records.append(state)
+        return records
+
+    def _farewell(self, handle: Handle) -> list[Record]:
+        """Everything that is left to say of a process that has ended."""
+        status = handle.status
+        if status is None and handle.probe is not None:
+            sample = handle.probe.sample()
+            if sample.exit_code is not None:
+                status = exit_reason(sample.exit_code)
+        if status is None:
+            status = self._status_from_parent(handle)
+        handle.ended = True
+        handle.status = status
+        self._stale_tables = True
+        self._tables.pop(handle.pid, None)
+        t = self.clock.time()
+        records: list[Record] = [self._collector.counters(handle, t, None)]
+        words = handle.ring.words
+        if words[W_FAILED]:
+            failed = Key.of(words[W_FAILED])
+            operation = handle.ring.operations[failed.operation]
+            data = {"call": operation.name, "fd": failed.fd, "errno": os.strerror(words[W_FAILED_ERRNO])}
+            records.append(Event(t, "failed", handle.role, data, handle.cell))
+        records += [
+            Process(t, handle.role, handle.pid, "exited", handle.ppid, handle.start_time, status, cell=handle.cell),
+            self._watcher.ended(handle, status),
+        ]
+        return records
+
+    def _status_from_parent(self, handle: Handle) -> str | None:
+        """What the parent's waitpid was told, where the parent was quicker than we."""
+        for call in reversed(self.state.calls):
+            if isinstance(call, Call) and call.name == "waitpid" and call.result == handle.pid:
+                text = call.args.partition("== ")[2].partition("}")[0]
+                return f"signal {text}" if text.startswith("SIG") else f"status {text}"
+        return "status 0" if handle.ring.words[W_ENDED] and not handle.ring.words[W_FAILED] else None
+
+    def _settings_changed(self, t: int) -> list[Record]:
+        records: list[Record] = []
+        for handle in self.handles:
+            if not handle.pid:
+                continue
+            settings = Settings(0, handle.role, handle.held, handle.rate, handle.size, handle.cell)
+            if settings != self._settings.get(handle.role):
+                self._settings[handle.role] = settings
+                records.append(Settings(t, handle.role, handle.held, handle.rate, handle.size, handle.cell))
+        return records
+
+    def _stderr(self) -> str:
+        try:
+            return readable(os.read(self._errors_pipe[0], 65536), 65536).replace("\u240a", "\n")
+        except BlockingIOError:
+            return ""
+
+    def _worker_errors(self, t: int) -> list[Record]:
+        return [Event(t, "stderr", None, {"line": line}) for line in self._stderr().splitlines() if line.strip()]
+
+    # Commands.
+
+    def command(self, text: str, by: str = "key") -> None:
+        """Carry out a command; it and its outcome become records. Never raises for what the user said."""
+        t = self.clock.time()
+        if not self.alive:
+            self._queued.append(Command(t, text, by, f"refused: {self.problem}"))
+            return
+        try:
+            outcome = commands.perform(self, text, by)
+        except UsageError as error:
+            outcome = f"refused: {error}"
+        self._queued.append(Command(t, text, by, outcome))
+
+    def _answers(self, t: int) -> list[Record]:
+        records: list[Record] = []
+        for handle in self.handles:
+            for request, outcome, detail in handle.answers_heard():
+                said = f"{outcome}: {detail}" if detail else outcome
+                records.append(Command(t, request.command, request.by, said))
+                self._stale_tables = True
+            if handle.ended and handle.requests:
+                why = f"refused: {handle.role} ended before"
+                records += [Command(t, request.command, request.by, why) for request in handle.requests.values()]
+                handle.requests.clear()
+        return records
+
+    def add(self, role: str, text: str, by: str) -> None:
+        """Have a living worker of a role fork another, which inherits its ends.
+
+        Raises:
+            UsageError: nobody can fork it.
+        """
+        plan = self._plan
+        if not plan.adopts:
+            raise UsageError(f"add {role}: {plan.no_more}")
+        kin = [handle for handle in self.handles if handle.role.rstrip("0123456789") == role.rstrip("0123456789")]
+        parents = [handle for handle in kin if handle.alive and handle.answers and handle.seat.sends]
+        if not parents:
+            raise UsageError(f"add {role}: no living worker of this role holds an end that another could inherit")
+        number = max(int(handle.role[len(role.rstrip("0123456789")) :] or 0) for handle in kin) + 1
+        base = parents[0].seat
+        letter = chr(ord("a") + number % 26)
+        seat = PlannedSeat(
+            f"{role.rstrip('0123456789')}{number}", plan.adopts, letter, base.paced, parents[0].rate, base.sends
+        )
+        handle = prepare(seat, parents[0].size, held=False)
+        self.handles.append(handle)
+        words = _seat(seat)
+        asked = parents[0].ask(
+            "fork", Request(text, by), tuple(handle.ends.descriptors()), program=plan.adopts, **words
+        )
+        handle.ends.close()
+        handle.taken_over = True
+        if not asked:
+            raise UsageError(f"add {role}: {parents[0].role} has just ended")
+
+    def restart(self, variant: str | None = None, held: bool | None = None) -> None:
+        """End all workers and begin again. Another variant is another session, with a clock and a header of its own."""
+        farewells = self._end_workers()
+        if variant is not None and variant != self.chosen.name:
+            self._choose(variant)
+            self.state = LabState()
+            self._unread, self._queued = [], []
+        else:
+            self._unread += farewells
+            self._fold(farewells)
+        for memory in (self._tables, self._counters, self._settings, self._rows, self._outsiders):
+            memory.clear()
+        self._stale_tables = True
+        self._tables_at = self._counters_at = 0
+        self.observer.close()
+        self.observer = self.channel.observer()
+        try:
+            self._begin(held=self.values.get("start") == "held" if held is None else held)
+        except (LauncherError, OSError) as error:
+            self._launcher_died(str(error))
+
+    def _choose(self, variant: str) -> None:
+        own = set(self.chosen.values)
+        self.chosen = next(choice for choice in self.channel.variants if choice.name == variant)
+        for parameter in self.channel.parameters():
+            if parameter.name in own:
+                self.values[parameter.name] = parameter.default
+        self.values.update(self.chosen.values)
+
+    # Ending.
+
+    def finish(self) -> list[Record]:
+        """Hold everybody, drain, and sum up: the last records, the summary last of all."""
+        if self._closed:
+            return []
+        for handle in self.handles:
+            if handle.alive:
+                handle.hold()
+        self._let_settle()
+        records: list[Record] = []
+        for _ in range(4):
+            batch = self._tick()
+            records += batch
+            if not any(isinstance(record, Call | Access) for record in batch):
+                break
+        t = self.clock.time()
+        records += [call for handle in self.handles if (call := self._in_flight(handle, t)) is not None]
+        self._counters.clear()
+        records += self._all_counters(t)
+        self._fold(records)
+        total: Summary = summary(self.state, self.channel)
+        beginning, self._unread = self._unread, []
+        return [*beginning, *records, total]
+
+    def _let_settle(self) -> None:
+        """Wait until everybody stands at the gate or sleeps in the kernel, 200 ms at most."""
+        deadline = now() + 200_000_000
+        before = -1
+        while now() < deadline:
+            heads = sum(handle.ring.head() for handle in self.handles)
+            running = any(
+                look is not None
+                and not look.current.phase
+                and not (look.sample.letter in "SDTZX" and look.current.in_call)
+                for look in (glance(handle) for handle in self.handles if handle.alive)
+            )
+            if heads == before and not running:
+                return
+            before = heads
+            time.sleep(0.002)
+
+    def _in_flight(self, handle: Handle, t: int) -> Call | None:
+        """The call that a worker is asleep in at the end: its result is not known and never will be."""
+        if not handle.alive:
+            return None
+        current = handle.ring.current()
+        if not current.in_call:
+            return None
+        word = Key.of(current.key)
+        operation = handle.ring.operations[word.operation]
+        state = self.state_of(handle)
+        args = state.before.args if state is not None and state.before is not None else str(word.fd)
+        label = handle.ring.object_label(word.object) if word.object else None
+        line = self._listing.line(handle.ring.code_name(word.code), word.lasti)
+        return Call(
+            handle.role,
+            handle.pid,
+            operation.name,
+            operation.syscall,
+            args,
+            None,
+            self.clock.time(current.since),
+            t,
+            word.fd,
+            label,
+            line=line,
+            tid=handle.pid,
+            cell=handle.cell,
+        )
+
+    def _end_workers(self) -> list[Record]:
+        """Kill everybody, wait for it, and say so."""
+        records: list[Record] = []
+        living = [handle for handle in self.handles if handle.alive]
+        for handle in living:
+            handle.signal(signal.SIGKILL)
+        for handle in living:
+            _wait_for_end(handle, 1.0)
+            if self.state.header is not None:
+                records += self._farewell(handle)
+        if self.state.header is not None:
+            t = self.clock.time()
+            records += [ChannelRecord(t, place, closed=True) for place in self.state.channels]
+        for handle in self.handles:
+            handle.close()
+        self.handles = []
+        return records
+
+    def close(self) -> None:
+        """End all workers and give everything back; safe to call again. The launcher is its owner's to close."""
+        if self._closed:
+            return
+        self._closed = True
+        self._end_workers()
+        self.observer.close()
+        for fd in self._errors_pipe:
+            os.close(fd)
+
+
+def _wait_for_end(handle: Handle, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(handle.pidfd, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+def _seat(seat: PlannedSeat) -> dict[str, Any]:
+    return {"role": seat.role, "letter": seat.letter, "paced": list(seat.paced)}
+
+
+def _figures(counters: Counters) -> tuple[Any, ...]:
+    return counters.calls, counters.sent, counters.received

@@ -1,0 +1,101 @@
+"""The summary: the last record, computed from the state alone, so that a replay computes the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ipctui.lab.channel import Channel
+from ipctui.lab.state import LabState, ProcessState
+from ipctui.trace.records import Call, Counters, Summary
+
+
+def summary(state: LabState, channel: Channel | None) -> Summary:
+    """What was done and what it proves. No pid, no inode, no wall clock: two machines can be compared."""
+    names = _object_names(state)
+    totals = {role: _total(process) for role, process in state.processes.items()}
+    processes = {
+        role: {
+            "sent": sum(counters.sent for counters in totals[role]),
+            "received": sum(counters.received for counters in totals[role]),
+            "calls": _calls(totals[role], names, _in_flight(state, role)),
+            "ended": process.status,
+        }
+        for role, process in state.processes.items()
+    }
+    channels = {
+        names[place]: {
+            "peak": held.peak,
+            "capacity": held.now.capacity,
+            "unit": held.now.unit,
+            "written": _bytes(totals.values(), place, "write"),
+            "read": _bytes(totals.values(), place, "read"),
+        }
+        for place, held in state.channels.items()
+    }
+    proofs: dict[str, Any] = {}
+    if channel is not None:
+        latest = {role: process.counters for role, process in state.processes.items() if process.counters is not None}
+        proofs = channel.summary(state.facts, latest)
+    lost: dict[str, int] = {}
+    for (_, why), count in state.lost.items():
+        lost[why] = lost.get(why, 0) + count
+    return Summary(state.t, processes, channels, proofs, lost)
+
+
+def _total(process: ProcessState) -> tuple[Counters, ...]:
+    return (*process.earlier, *((process.counters,) if process.counters is not None else ()))
+
+
+def _object_names(state: LabState) -> dict[str, str]:
+    """Objects by their kind and order of appearance (pipe 1, pipe 2): an inode is the machine's."""
+    counts: dict[str, int] = {}
+    names = {}
+    for place in state.channels:
+        kind = place.partition(":[")[0] if ":[" in place else place
+        counts[kind] = counts.get(kind, 0) + 1
+        names[place] = f"{kind} {counts[kind]}" if ":[" in place else place
+    return names
+
+
+def _in_flight(state: LabState, role: str) -> list[Call]:
+    process = state.processes[role]
+    return [
+        call
+        for call in state.calls
+        if isinstance(call, Call) and call.result is None and call.process == process.role and call.cell == process.cell
+    ]
+
+
+def _calls(counters: Iterable[Counters], names: dict[str, str], in_flight: list[Call]) -> list[dict[str, Any]]:
+    joined: dict[tuple[str, int | None, str | None], dict[str, Any]] = {}
+    for record in counters:
+        for count in record.calls:
+            place = names.get(count.object or "", count.object)
+            row = joined.setdefault(
+                (count.name, count.fd, place),
+                {"name": count.name, "syscall": count.syscall, "fd": count.fd, "object": place, "calls": 0, "bytes": 0},
+            )
+            row["calls"] += count.calls
+            row["bytes"] += count.bytes
+            for errno, times in count.errors.items():
+                errors = row.setdefault("errors", {})
+                errors[errno] = errors.get(errno, 0) + times
+    for call in in_flight:
+        place = names.get(call.object or "", call.object)
+        row = joined.setdefault(
+            (call.name, call.fd, place),
+            {"name": call.name, "syscall": call.syscall, "fd": call.fd, "object": place, "calls": 0, "bytes": 0},
+        )
+        row["in_flight"] = row.get("in_flight", 0) + 1
+    return list(joined.values())
+
+
+def _bytes(totals: Iterable[tuple[Counters, ...]], place: str, name: str) -> int:
+    return sum(
+        count.bytes
+        for records in totals
+        for record in records
+        for count in record.calls
+        if count.object == place and count.name == name
+    )

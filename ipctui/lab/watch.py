@@ -1,0 +1,192 @@
+"""Watching: what the kernel says of each worker, put beside what the worker says of itself.
+
+Blocked is the kernel's word. It is said when two samples of /proc/PID/{stat,syscall,wchan} agree (the same call, no
+voluntary context switch between them) and the call is the operation that the worker announced. What the kernel does
+not let us read is `unknown`, with the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ipctui.kernel import libc
+from ipctui.kernel.process import ProcessSample, exit_reason
+from ipctui.kernel.syscalls import SystemCall
+from ipctui.lab.channel import Observer, Reason, Seen, Sleep
+from ipctui.lab.collect import arguments
+from ipctui.lab.handle import Handle
+from ipctui.lab.listing import Listing
+from ipctui.trace.clock import Clock
+from ipctui.trace.records import Before, State
+from ipctui.trace.ring import PHASE_HELD, PHASE_PACED, Current, Key
+
+_SAME_CALL = {
+    "wait4": ("wait4", "waitid"),
+    "clone": ("clone", "clone3", "fork"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One look at a worker: the kernel's sample and the worker's own word, taken together."""
+
+    sample: ProcessSample
+    current: Current
+
+
+def glance(handle: Handle) -> Glance | None:
+    """Look once; None before its birth and after its end."""
+    if handle.probe is None:
+        return None
+    sample = handle.probe.sample()
+    return Glance(sample, handle.ring.current())
+
+
+class Watcher:
+    """Makes `state` records, one a process whenever something about it changed."""
+
+    def __init__(self, clock: Clock, listing: Listing, observer: Observer) -> None:
+        self._clock = clock
+        self._listing = listing
+        self._observer = observer
+        self._said: dict[str, State] = {}
+        self._asleep_since: dict[str, tuple[SystemCall, int | None, int]] = {}
+
+    def forget(self) -> None:
+        """Begin anew: other processes have taken the roles."""
+        self._said.clear()
+        self._asleep_since.clear()
+
+    def look(self, handle: Handle, first: Glance | None, processes: list[Seen]) -> State | None:
+        """A state record if the process's state changed; `first` is the look taken earlier in the same tick."""
+        second = glance(handle)
+        if second is None:
+            return None
+        t = self._clock.time()
+        state = self._state(handle, first or second, second, processes, t)
+        said = self._said.get(handle.role)
+        if said is not None and replace(state, t=said.t) == said:
+            return None
+        self._said[handle.role] = state
+        return state
+
+    def ended(self, handle: Handle, status: str | None) -> State:
+        """The record of a process's end."""
+        state = State(
+            self._clock.time(), handle.role, handle.pid, "exited", reason=status, kernel="X", cell=handle.cell
+        )
+        self._said[handle.role] = state
+        return state
+
+    def _state(self, handle: Handle, first: Glance, second: Glance, processes: list[Seen], t: int) -> State:
+        sample, current = second.sample, second.current
+        state = State(
+            t,
+            handle.role,
+            handle.pid,
+            "running",
+            kernel=sample.letter or None,
+            wchan=sample.wchan,
+            pending=self._pending(handle, current),
+            tid=handle.pid,
+            cell=handle.cell,
+        )
+        if not sample.alive:
+            status = exit_reason(sample.exit_code) if sample.exit_code is not None else handle.status
+            return replace(state, state="exited", reason=status, pending=None)
+        before, label = self._before(handle, current, sample.call)
+        if sample.letter in ("T", "t"):
+            return replace(state, state="stopped", before=before, object=label, pending=None)
+        if current.phase == PHASE_HELD:
+            return replace(
+                state, state="held", before=before, object=label, since=self._clock.time(current.since), pending=None
+            )
+        if current.phase == PHASE_PACED:
+            until = self._clock.time(current.until)
+            return replace(state, state="paced", before=before, object=label, until=until, wchan=None)
+        if sample.refused is not None:
+            return replace(state, state="unknown", reason=sample.refused, before=before, object=label)
+        if self._asleep(first, second):
+            return self._blocked(handle, state, current, sample, processes, before, label)
+        return replace(state, wchan=None)
+
+    def _pending(self, handle: Handle, current: Current) -> str | None:
+        if handle.held and current.phase != PHASE_HELD:
+            return "hold"
+        if handle.requests:
+            return next(iter(handle.requests.values())).command
+        return None
+
+    @staticmethod
+    def _asleep(first: Glance, second: Glance) -> bool:
+        """Whether both looks found the worker asleep in one and the same call, its own announced operation."""
+        one, two = first.sample, second.sample
+        return (
+            two.letter in ("S", "D")
+            and two.call is not None
+            and one.call == two.call
+            and one.voluntary == two.voluntary
+            and second.current.in_call
+            and first.current.since == second.current.since
+        )
+
+    def _blocked(
+        self,
+        handle: Handle,
+        state: State,
+        current: Current,
+        sample: ProcessSample,
+        processes: list[Seen],
+        before: Before | None,
+        label: str | None,
+    ) -> State:
+        call = sample.call
+        assert call is not None
+        key = Key.of(current.key)
+        operation = handle.ring.operations[key.operation]
+        kernel_names = _SAME_CALL.get(operation.syscall or "", (operation.syscall,))
+        if before is None or call.name not in kernel_names or (key.fd is not None and call.fd != key.fd):
+            # Asleep in something that is not the program's operation, such as the interpreter's own lock.
+            return replace(state, wchan=None)
+        why: Reason = self._observer.explain(Sleep(handle.role, operation.name, call.fd, label, call), processes)
+        return replace(
+            state,
+            state="blocked",
+            before=before,
+            object=label,
+            since=self._clock.time(current.since),
+            reason=why.reason,
+            waker=why.waker,
+            wakers=why.wakers,
+            progress=why.progress,
+            syscall=call.name,
+        )
+
+    def _before(self, handle: Handle, current: Current, call: SystemCall | None) -> tuple[Before | None, str | None]:
+        """The operation that a worker stands before or is in, and the object's name."""
+        key = Key.of(current.key)
+        ring = handle.ring
+        if not 0 < key.operation < len(ring.operations):
+            return None, None
+        operation = ring.operations[key.operation]
+        if current.detail is not None:
+            argument, extra, payload = current.detail
+            args = arguments(operation.name, key, argument, extra, payload, None)
+        else:
+            args = _kernel_arguments(handle.pid, operation.name, key, call)
+        line = self._listing.line(ring.code_name(key.code), key.lasti)
+        label = ring.object_label(key.object) if key.object else None
+        return Before(operation.name, args, key.fd, line), label
+
+
+def _kernel_arguments(pid: int, name: str, key: Key, call: SystemCall | None) -> str:
+    """The arguments of a call in flight from the kernel's registers, and its bytes from the process's memory."""
+    if call is None or call.name != name or call.fd != key.fd:
+        return "" if key.fd is None else str(key.fd)
+    if name == "write":
+        try:
+            payload = libc.process_vm_readv(pid, call.args[1], min(32, call.args[2]))
+        except OSError:
+            return f"{key.fd}, …, {call.args[2]}"
+        return arguments(name, key, call.args[2], 0, payload, None)
+    return arguments(name, key, call.args[2], 0, b"", None)

@@ -1,0 +1,1 @@
+"""One folder a mechanism: its program, its channel, its pane, its lesson."""

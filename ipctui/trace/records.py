@@ -1,0 +1,495 @@
+"""The record vocabulary: what a session is told in, live, in a file and on standard output.
+
+Every record is a frozen dataclass; its JSON form has the same names and a `kind`. Times (`t`, `begin`, `end`,
+`since`, `until`) are nanoseconds since the clock's zero. A field that does not apply is None.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+
+FORMAT = "ipctui"
+VERSION = 1
+
+
+class RecordError(ValueError):
+    """A record that does not fit the vocabulary; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first record: what was run, where and when.
+
+    Attributes:
+        started: UTC, ISO 8601, of the clock's zero.
+        machine: system, release, machine, python, cpus.
+        programs: the program's file as text and its functions' line ranges, and the listing in C.
+    """
+
+    kind: ClassVar[str] = "header"
+    mechanism: str
+    variant: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    started: str = ""
+    machine: dict[str, Any] = field(default_factory=dict)
+    programs: dict[str, Any] = field(default_factory=dict)
+    format: str = FORMAT
+    version: int = VERSION
+    clock: str = "monotonic_ns"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process began or ended. `event` is started or exited; `status` reads "status 1" or "signal SIGKILL"."""
+
+    kind: ClassVar[str] = "process"
+    t: int
+    process: str
+    pid: int
+    event: str
+    ppid: int | None = None
+    start_time: int | None = None
+    status: str | None = None
+    program: str | None = None
+    cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One traced operation as it returned; `result` is -1 on failure and None while in flight at the end."""
+
+    kind: ClassVar[str] = "call"
+    process: str
+    pid: int
+    name: str
+    syscall: str | None
+    args: str
+    result: int | None
+    begin: int
+    end: int
+    fd: int | None = None
+    object: str | None = None
+    errno: str | None = None
+    message: tuple[str, ...] = ()
+    offset: int | None = None
+    line: int | None = None
+    tid: int | None = None
+    source: str = "traced"
+    cell: str | None = None
+
+    @property
+    def t(self) -> int:
+        """When it became known: its end."""
+        return self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A load or store of a shared word: no system call."""
+
+    kind: ClassVar[str] = "access"
+    process: str
+    pid: int
+    name: str
+    object: str | None
+    offset: int
+    value: int
+    begin: int
+    end: int
+    line: int | None = None
+    cell: str | None = None
+
+    @property
+    def t(self) -> int:
+        """When it became known: its end."""
+        return self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The operation that a process stands before or sleeps in."""
+
+    name: str
+    args: str = ""
+    fd: int | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a process is doing: running, paced, held, blocked, stopped, exited or unknown.
+
+    Attributes:
+        before: The operation that it stands before or sleeps in.
+        wchan: The kernel's own label of where it sleeps; a label, it changes with the kernel.
+        until: When a paced worker's turn comes.
+        reason: Why it is blocked, or why its state is unknown; every blocked state has one.
+        waker: What would wake it.
+        wakers: The processes that could.
+        pending: What the user asked for that takes effect when it leaves its call.
+        kernel: The kernel's letter (R S D T Z X), proc_pid_stat(5).
+        syscall: The kernel's name of the call that it sleeps in.
+        progress: Bytes of a half written message that are in the channel already, and its size.
+    """
+
+    kind: ClassVar[str] = "state"
+    t: int
+    process: str
+    pid: int
+    state: str
+    before: Before | None = None
+    object: str | None = None
+    wchan: str | None = None
+    since: int | None = None
+    until: int | None = None
+    reason: str | None = None
+    waker: str | None = None
+    wakers: tuple[str, ...] = ()
+    pending: str | None = None
+    kernel: str | None = None
+    syscall: str | None = None
+    progress: tuple[int, int] | None = None
+    tid: int | None = None
+    cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user has set for a process: held, messages a second (0 is flat out), message size in bytes."""
+
+    kind: ClassVar[str] = "settings"
+    t: int
+    process: str
+    held: bool
+    rate: float
+    size: int
+    cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One row of a process's descriptor table: proc_pid_fd(5) and proc_pid_fdinfo(5).
+
+    Attributes:
+        peers: Who holds the other end: (role or "pid N", descriptor).
+        end: "read", "write" or "read-write"; "closed" for an end that the process closed.
+    """
+
+    fd: int
+    object: str
+    end: str
+    nonblocking: bool = False
+    close_on_exec: bool = False
+    packets: bool = False
+    peers: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptors:
+    """The descriptors of a process that matter: those of channel objects, open and closed again."""
+
+    kind: ClassVar[str] = "descriptors"
+    t: int
+    process: str
+    rows: tuple[Held, ...]
+    cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A message in a channel: its id or None for foreign bytes, its text (escaped, cut), its true size in bytes."""
+
+    id: str | None
+    text: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """An object between processes, as it was measured.
+
+    Attributes:
+        used: Fill in `unit`; None when it could not be read.
+        slots: Slots, and how many hold something, where the object fills by slots.
+        items: The oldest messages in it, at most a handful; `count` is how many there are in all.
+        last: The youngest message, when it is not among the items.
+        head: The first bytes of its contents, as hexadecimal digits.
+        waiting: Bytes of the first message that its reader has already taken.
+        readers: Processes that hold a read end; writers likewise.
+        method: How it was observed.
+        refused: Why something could not be read.
+    """
+
+    kind: ClassVar[str] = "channel"
+    t: int
+    object: str
+    used: int | None = None
+    capacity: int | None = None
+    unit: str = "bytes"
+    slots: int | None = None
+    slots_used: int | None = None
+    packets: bool = False
+    readers: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
+    items: tuple[Item, ...] = ()
+    last: Item | None = None
+    count: int | None = None
+    head: str = ""
+    method: str | None = None
+    refused: str | None = None
+    name: str | None = None
+    closed: bool = False
+    cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What no single call tells."""
+
+    kind: ClassVar[str] = "event"
+    t: int
+    name: str
+    process: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the user asked for (`by` key or script), and its outcome: done, pending: …, or refused: …"""
+
+    kind: ClassVar[str] = "command"
+    t: int
+    command: str
+    by: str
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Absolute figures of one operation on one descriptor of one object."""
+
+    name: str
+    syscall: str | None
+    fd: int | None
+    object: str | None
+    calls: int
+    bytes: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The exact absolute counts of a process since it began.
+
+    Attributes:
+        sent: Messages wholly handed to the kernel.
+        received: Messages whose end was received; `whole` of them arrived in one piece.
+        cpu: CPU time used, in nanoseconds (user and system).
+    """
+
+    kind: ClassVar[str] = "counters"
+    t: int
+    process: str
+    pid: int
+    calls: tuple[Count, ...] = ()
+    sent: int = 0
+    received: int = 0
+    whole: int = 0
+    cpu: int | None = None
+    cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Records that are not in the stream: how many, and why (overwritten, not folded, not written)."""
+
+    kind: ClassVar[str] = "lost"
+    t: int
+    count: int
+    why: str
+    process: str | None = None
+    cell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The last record, a function of the folded state alone."""
+
+    kind: ClassVar[str] = "summary"
+    t: int
+    processes: dict[str, Any] = field(default_factory=dict)
+    channels: dict[str, Any] = field(default_factory=dict)
+    proofs: dict[str, Any] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A record of a kind that this version does not know: skipped and counted."""
+
+    kind: ClassVar[str] = "unknown"
+    t: int
+    named: str
+
+
+Record = (
+    Header
+    | Process
+    | Call
+    | Access
+    | State
+    | Settings
+    | Descriptors
+    | Channel
+    | Event
+    | Command
+    | Counters
+    | Lost
+    | Summary
+    | Unknown
+)
+
+_KINDS: dict[str, type[Any]] = {
+    kind.kind: kind
+    for kind in (
+        Header,
+        Process,
+        Call,
+        Access,
+        State,
+        Settings,
+        Descriptors,
+        Channel,
+        Event,
+        Command,
+        Counters,
+        Lost,
+        Summary,
+    )
+}
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """A record as JSON values; fields that hold their default are left out, but for those that readers count on."""
+    body: dict[str, Any] = {"kind": record.kind}
+    for name, default in _FIELDS[type(record)]:
+        value = getattr(record, name)
+        if value == default and name not in _ALWAYS:
+            continue
+        body[name] = _plain(value)
+    return body
+
+
+_ALWAYS = frozenset({"format", "version", "clock", "result", "fd", "syscall", "errno", "outcome", "reason"})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    return value
+
+
+def _fields_of(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(
+        (
+            item.name,
+            item.default if item.default_factory is dataclasses.MISSING else item.default_factory(),
+        )
+        for item in dataclasses.fields(kind)
+    )
+
+
+_FIELDS: dict[type[Any], tuple[tuple[str, Any], ...]] = {kind: _fields_of(kind) for kind in _KINDS.values()}
+
+
+def from_json(body: Any) -> Record:
+    """A record from its JSON form; unknown fields are skipped, an unknown kind becomes `Unknown`.
+
+    Raises:
+        RecordError: not an object, no kind, a field missing or of another type.
+    """
+    if not isinstance(body, dict) or not isinstance(body.get("kind"), str):
+        raise RecordError("a record is an object with a kind")
+    kind = _KINDS.get(body["kind"])
+    if kind is None:
+        t = body.get("t", body.get("end", 0))
+        return Unknown(t if isinstance(t, int) else 0, body["kind"])
+    record: Record = _build(kind, body, body["kind"])
+    return record
+
+
+def _build(kind: type[Any], body: Mapping[str, Any], where: str) -> Any:
+    values = {}
+    for name, (convert, required) in _readers(kind).items():
+        if name in body:
+            values[name] = convert(body[name], f"{where}: {name}")
+        elif required:
+            raise RecordError(f"{where}: {name} is missing")
+    return kind(**values)
+
+
+Reader = Callable[[Any, str], Any]
+_READERS: dict[type[Any], dict[str, tuple[Reader, bool]]] = {}
+
+
+def _readers(kind: type[Any]) -> dict[str, tuple[Reader, bool]]:
+    known = _READERS.get(kind)
+    if known is None:
+        hints = get_type_hints(kind)
+        known = {
+            item.name: (
+                _reader(hints[item.name]),
+                item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING,
+            )
+            for item in dataclasses.fields(kind)
+        }
+        _READERS[kind] = known
+    return known
+
+
+def _reader(hint: Any) -> Reader:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        (inner,) = (_reader(arg) for arg in args if arg is not type(None))
+        return lambda value, where: None if value is None else inner(value, where)
+    if origin is tuple:
+        return _tuple_reader(args)
+    if origin is dict:
+        return _checked(dict)
+    if dataclasses.is_dataclass(hint):
+        return lambda value, where: _build(hint, _checked(dict)(value, where), where)  # type: ignore[arg-type]
+    if hint is float:
+        return _checked((int, float))
+    return _checked(hint)
+
+
+def _tuple_reader(args: tuple[Any, ...]) -> Reader:
+    if args[-1] is Ellipsis:
+        inner = _reader(args[0])
+        return lambda value, where: tuple(inner(item, where) for item in _checked(list)(value, where))
+    inners = [_reader(arg) for arg in args]
+
+    def read(value: Any, where: str) -> tuple[Any, ...]:
+        if len(_checked(list)(value, where)) != len(inners):
+            raise RecordError(f"{where}: {len(inners)} values are needed")
+        return tuple(inner(item, where) for inner, item in zip(inners, value, strict=True))
+
+    return read
+
+
+def _checked(wanted: Any) -> Reader:
+    def check(value: Any, where: str) -> Any:
+        # A bool is an int to Python, and to no reader of a recording.
+        if wanted is Any or (isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)):
+            return value
+        name = "number" if isinstance(wanted, tuple) else wanted.__name__
+        raise RecordError(f"{where}: {name} expected, not {type(value).__name__}")
+
+    return check

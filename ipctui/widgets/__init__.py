@@ -1,0 +1,1 @@
+"""The drawing parts that panes share: pure functions from state and size to rows of text with roles."""

@@ -1,0 +1,1 @@
+"""What runs inside a worker process: traced operations, gate and control thread; and the launcher."""

@@ -1,0 +1,262 @@
+"""The control thread: does what a word in the ring cannot say, beside a program that may be asleep in the kernel.
+
+Requests come as JSON over a SOCK_SEQPACKET socket, `{"v": 1, "id": 7, "do": "close", …}`, descriptors riding along;
+each is answered `{"id": 7, "outcome": "done" | "pending" | "refused", "detail": "…"}`, a pending one again when it
+is done. End of file on the socket means that the laboratory is gone, and the worker goes with it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from ipctui.kernel.own import lift
+from ipctui.kernel.process import ProcessProbe
+from ipctui.trace.clock import now
+from ipctui.trace.operations import CODES
+from ipctui.trace.ring import W_CONTROL, W_CURRENT, W_SINCE, Key, key_of
+from ipctui.worker.calls import Calls
+from ipctui.worker.gate import Leave
+from ipctui.worker.messages import lines_of
+from ipctui.worker.seat import Seat
+
+VERSION = 1
+WAKE_SIGNAL = signal.SIGURG
+"""Ignored by default (signal(7)), so that one that comes too early or too late harms nobody."""
+PATIENCE = 0.5
+"""Seconds that a request waits for the main thread before it is answered `pending`."""
+_RESEND = 0.005
+_WAKEABLE = (CODES["read"], CODES["write"])
+
+
+class RefusedError(Exception):
+    """A request that cannot be done; the message says why."""
+
+
+class Adopted(BaseException):
+    """Raised in a child forked on request: it leaves its parent's program and runs the function named."""
+
+
+class Control:
+    """The control thread of one worker, and what it shares with the main thread."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self.seat = calls.seat
+        self._socket = socket.socket(fileno=calls.seat.control)
+        self._pause = lift(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
+        self._lock = threading.Lock()
+        self._left = threading.Event()
+        self._woken: tuple[int, int] | None = None
+        calls.settle = self._settle
+
+    def start(self) -> None:
+        """Start answering; called on the main thread, which is the only one then."""
+        signal.signal(WAKE_SIGNAL, self._on_wake)
+        self._main = threading.get_ident()
+        self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
+        self._thread.start()
+        self._calls.words[W_CONTROL] = 1
+
+    def pause(self) -> None:
+        """End the thread, so that the process may fork: a lock held by another thread would stay held in the child."""
+        os.eventfd_write(self._pause, 1)
+        self._thread.join()
+        os.eventfd_read(self._pause)
+
+    def abandon(self) -> None:
+        """Close what a forked child inherited of its parent's control."""
+        self._socket.detach()  # the seat closes the descriptor
+        os.close(self._pause)
+
+    # The thread.
+
+    def _serve(self) -> None:
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        poll.register(self._pause, select.POLLIN)
+        while True:
+            ready = {fd for fd, _ in poll.poll()}
+            if self._pause in ready:
+                return
+            try:
+                raw, fds, _, _ = socket.recv_fds(self._socket, 65536, 8)
+            except ConnectionResetError:
+                raw, fds = b"", []
+            if not raw:
+                os._exit(0)
+            self._handle(json.loads(raw), [lift(fd) for fd in fds])
+
+    def _handle(self, request: dict[str, Any], fds: list[int]) -> None:
+        number = request["id"]
+        try:
+            do = self._requests.get(request["do"])
+            if do is None or request.get("v") != VERSION:
+                raise RefusedError(f"this worker does not know {request['do']!r}")
+            detail = do(self, request, fds)
+        except (RefusedError, OSError) as error:
+            self._answer(number, "refused", str(error))
+        else:
+            if detail is not None:
+                self._answer(number, "done", detail)
+
+    def _answer(self, number: int, outcome: str, detail: str) -> None:
+        try:
+            self._socket.send(json.dumps({"id": number, "outcome": outcome, "detail": detail}).encode())
+        except OSError:
+            pass
+
+    # Requests; one that answers later, from the main thread, returns None.
+
+    def _inject(self, request: dict[str, Any], fds: list[int]) -> str:
+        with open(fds[0], "rb") as file:
+            text = file.read()
+        lines = lines_of(text)
+        self._calls.injections.extend(lines)
+        self._calls.gate.urgent += len(lines) + 1
+        self._calls.gate.poke()
+        return "" if len(lines) == 1 else f"{len(lines)} messages, one a line"
+
+    def _mode(self, request: dict[str, Any], fds: list[int]) -> str:
+        for fd in request["ends"]:
+            flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+            wanted = flags | os.O_NONBLOCK if request["nonblocking"] else flags & ~os.O_NONBLOCK
+            fcntl.fcntl(fd, fcntl.F_SETFL, wanted)
+            self._count_fcntl(fd, 2)
+        return ""
+
+    def _close(self, request: dict[str, Any], fds: list[int]) -> None:
+        fd = request["fd"]
+
+        def close() -> None:
+            self._calls.close(fd)
+
+        self._on_main(request["id"], close)
+
+    def _leave(self, request: dict[str, Any], fds: list[int]) -> None:
+        def leave() -> None:
+            raise Leave
+
+        self._on_main(request["id"], leave)
+
+    def _on_main(self, number: int, action: Callable[[], None]) -> None:
+        """Have the main thread do something between two operations, and answer when it has."""
+        answered = False
+
+        def perform() -> None:
+            nonlocal answered
+            outcome, detail = "done", ""
+            try:
+                action()
+            except (OSError, RefusedError) as error:
+                outcome, detail = "refused", str(error)
+            except BaseException:
+                self._answer(number, outcome, detail)
+                raise
+            with self._lock:
+                answered = True
+                self._answer(number, outcome, detail)
+
+        self._calls.gate.actions.append(perform)
+        self._calls.gate.poke()
+        asleep_in = self._sleeping_in()
+        if asleep_in is not None:
+            self._wake_from(asleep_in)
+        with self._lock:
+            if not answered:
+                self._answer(number, "pending", "when it has left its call")
+
+    def _sleeping_in(self) -> int | None:
+        """The descriptor on which the main thread sleeps in a read or write of the program's, or None."""
+        with ProcessProbe(os.getpid()) as probe:
+            sample = probe.sample()
+        key = Key.of(self._calls.words[W_CURRENT])
+        if sample.letter != "S" or sample.call is None or key.operation not in _WAKEABLE or key.fd is None:
+            return None
+        return key.fd if sample.call.fd == key.fd and sample.call.name in ("read", "write") else None
+
+    def _wake_from(self, fd: int) -> bool:
+        """End the main thread's read or write with EAGAIN, its mode restored; False when it did not end in time.
+
+        The descriptor is made non-blocking, and a signal that does nothing makes Python ask the kernel again: no
+        byte is lost, because a call that had moved any returns their number. The flag belongs to the open file
+        description: while it is set, whoever shares the description is non-blocking too.
+        """
+        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+        self._count_fcntl(fd, 1)
+        if flags & os.O_NONBLOCK:
+            return False
+        head = self._head()
+        self._woken = (fd, flags)
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_NONBLOCK)
+        self._count_fcntl(fd, 1)
+        deadline = now() + int(PATIENCE * 1e9)
+        while self._head() == head and now() < deadline:
+            signal.pthread_kill(self._main, WAKE_SIGNAL)
+            self._left.wait(_RESEND)
+            self._left.clear()
+        if self._woken is not None:
+            self._woken = None
+            fcntl.fcntl(fd, fcntl.F_SETFL, flags)
+            self._count_fcntl(fd, 1)
+        return self._head() != head
+
+    def _head(self) -> int:
+        return self._calls.journal.head()
+
+    def _count_fcntl(self, fd: int, times: int) -> None:
+        key = key_of(CODES["fcntl"], fd, self._calls.objects.get(fd, 0))
+        for _ in range(times):
+            self._calls.journal.count_control(key)
+
+    # On the main thread.
+
+    def _on_wake(self, number: int, frame: object) -> None:
+        words = self._calls.words
+        if self._woken is not None:
+            self._calls.traced.wakes.append((now(), words[W_CURRENT], words[W_SINCE]))
+
+    def _settle(self, fd: int) -> None:
+        woken, self._woken = self._woken, None
+        if woken is None:
+            return
+        begin = now()
+        fcntl.fcntl(woken[0], fcntl.F_SETFL, woken[1])
+        self._calls.traced.note("fcntl", woken[0], begin, 0, fcntl.F_SETFL, woken[1])
+        self._left.set()
+
+    def _wake(self, request: dict[str, Any], fds: list[int]) -> str:
+        fd = self._sleeping_in()
+        if fd is None:
+            raise RefusedError("it is not asleep in a read or write that can be ended without losing its result")
+        if not self._wake_from(fd):
+            raise RefusedError("the call did not end in time")
+        return "the call ended with EAGAIN"
+
+    def _fork(self, request: dict[str, Any], fds: list[int]) -> None:
+        seat = Seat(request["role"], request["letter"], tuple(request["paced"]), *fds)
+        calls, number = self._calls, request["id"]
+
+        def fork() -> None:
+            self.pause()
+            calls.expect(seat)
+            if calls.fork() == 0:
+                raise Adopted(request["program"])
+
+        self._on_main(number, fork)
+
+    _requests: ClassVar[dict[str, Callable[[Control, dict[str, Any], list[int]], str | None]]] = {
+        "inject": _inject,
+        "mode": _mode,
+        "close": _close,
+        "leave": _leave,
+        "wake": _wake,
+        "fork": _fork,
+    }

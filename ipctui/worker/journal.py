@@ -1,0 +1,103 @@
+"""The worker's side of its ring: records and counters out, the laboratory's orders in."""
+
+from __future__ import annotations
+
+from ipctui.kernel import libc
+from ipctui.trace.ring import (
+    CODE_SIZE,
+    CODES,
+    CODES_AT,
+    CONTROL_ROWS,
+    CONTROL_ROWS_AT,
+    DETAIL,
+    DETAIL_AT,
+    ERROR_ROWS,
+    ERRORS_AT,
+    OBJECT_SIZE,
+    OBJECTS,
+    OBJECTS_AT,
+    RING_SIZE,
+    ROWS,
+    ROWS_AT,
+    W_DETAIL,
+    RingMemory,
+)
+
+_LOW = 0xFFFFFFFF
+
+
+class Journal:
+    """Writes one ring. Only the main thread calls it, but for `count_control`.
+
+    A table that is full counts into its last row: a total is never lost, only its finer name.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.ring = RingMemory(fd, libc.map_shared(fd, RING_SIZE))
+        self.words = self.ring.words
+        self.view = self.ring.view
+        self._rows: dict[int, int] = {}
+        self._errors: dict[int, int] = {}
+        self._control: dict[int, int] = {}
+        self._codes: dict[str, int] = {}
+        self._objects = 0
+
+    def close(self) -> None:
+        """Unmap the ring; what was written stays in it."""
+        self.ring.close()
+
+    def row(self, key: int) -> int:
+        """The word index of the counter row for this operation, descriptor and object; calls at +1, bytes at +2."""
+        key &= ~_LOW
+        at = self._rows.get(key)
+        if at is None:
+            at = ROWS_AT // 8 + 4 * min(len(self._rows), ROWS - 1)
+            self._rows[key] = at
+            self.words[at] = key
+        return at
+
+    def head(self) -> int:
+        """How many records were published."""
+        words = self.words
+        return sum(words[at + 1] for at in list(self._rows.values()))
+
+    def count_error(self, key: int, errno: int) -> None:
+        """Add one to the operation's count of this errno."""
+        word = key & ~_LOW | errno
+        at = self._errors.get(word)
+        if at is None:
+            at = ERRORS_AT // 8 + 2 * min(len(self._errors), ERROR_ROWS - 1)
+            self._errors[word] = at
+            self.words[at] = word
+        self.words[at + 1] += 1
+
+    def count_control(self, key: int) -> None:
+        """Add one to what the control thread did on its own, in rows that only it writes."""
+        key &= ~_LOW
+        at = self._control.get(key)
+        if at is None:
+            at = CONTROL_ROWS_AT // 8 + 4 * min(len(self._control), CONTROL_ROWS - 1)
+            self._control[key] = at
+            self.words[at] = key
+        self.words[at + 1] += 1
+
+    def name_object(self, label: str) -> int:
+        """Give an object its ordinal; the last ordinal stands for all that find no room."""
+        self._objects = min(self._objects + 1, OBJECTS - 1)
+        self.ring.set_label(OBJECTS_AT + self._objects * OBJECT_SIZE, OBJECT_SIZE, label)
+        return self._objects
+
+    def name_code(self, name: str) -> int:
+        """The ordinal of a program's function, the same for the same name."""
+        ordinal = self._codes.get(name)
+        if ordinal is None:
+            ordinal = min(len(self._codes) + 1, CODES - 1)
+            self._codes[name] = ordinal
+            self.ring.set_label(CODES_AT + ordinal * CODE_SIZE, CODE_SIZE, name)
+        return ordinal
+
+    def detail(self, head: int, argument: int, extra: int, payload: bytes) -> None:
+        """Publish the arguments of the operation that the worker stands before; `head` records precede it."""
+        self.words[W_DETAIL] = 0
+        DETAIL.pack_into(self.view, DETAIL_AT, argument, extra, payload)
+        self.words[W_DETAIL] = head + 1

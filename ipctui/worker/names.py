@@ -1,0 +1,62 @@
+"""Names that the laboratory gives to objects that must have one, and how they are taken away again.
+
+`ipctui-PID-START-RANDOM`: the owner's pid and its start time (proc_pid_stat(5), field 22) tell a dead laboratory's
+leftovers from a living one's, for a pid alone is used again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from typing import Literal
+
+from ipctui.kernel.process import start_time
+
+Kind = Literal["path", "shm", "semaphore", "mqueue"]
+_NAME = re.compile(r"ipctui-([0-9]+)-([0-9]+)-([0-9a-f]{8})")
+
+
+def new_name() -> str:
+    """A name that belongs to this process."""
+    return f"ipctui-{os.getpid()}-{start_time(os.getpid()) or 0}-{secrets.token_hex(4)}"
+
+
+def owner_lives(name: str) -> bool | None:
+    """Whether the process that made this name still runs; None when the name is not one of ours."""
+    found = _NAME.search(name)
+    if found is None:
+        return None
+    return start_time(int(found[1])) == int(found[2])
+
+
+def remove(kind: Kind, name: str) -> bool:
+    """Take a name away; False when it was gone already.
+
+    Raises:
+        OSError: it may not be removed.
+    """
+    try:
+        if kind == "path":
+            os.unlink(name)
+        else:
+            _unlink_posix(kind, name)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _unlink_posix(kind: Kind, name: str) -> None:
+    import posix_ipc
+
+    try:
+        if kind == "shm":
+            posix_ipc.unlink_shared_memory(name)
+        elif kind == "semaphore":
+            posix_ipc.unlink_semaphore(name)
+        else:
+            posix_ipc.unlink_message_queue(name)
+    except posix_ipc.ExistentialError as error:
+        raise FileNotFoundError(name) from error
+    except posix_ipc.PermissionsError as error:
+        raise PermissionError(name) from error

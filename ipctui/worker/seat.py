@@ -1,0 +1,32 @@
+"""A seat: all that a worker needs to be traced and steered, prepared before its process exists.
+
+A program forks its own children, so the seat of each child to come (ring, gate, control socket) is handed to the
+process that will fork it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One process to be: its role, and the descriptors of its ring, its gate (eventfd) and its control socket.
+
+    Attributes:
+        letter: The letter that its messages repeat.
+        paced: Operations that wait for the worker's turn.
+    """
+
+    role: str
+    letter: str
+    paced: tuple[str, ...]
+    ring: int
+    gate: int
+    control: int
+
+    def close(self) -> None:
+        """Close the three descriptors: the seat is another process's."""
+        for fd in (self.ring, self.gate, self.control):
+            os.close(fd)

@@ -1,0 +1,248 @@
+"""The traced operation: announced, stopped at the gate if need be, entered, done, and recorded in one slot.
+
+`write` and `read` are written out by hand and keep what they need in closure cells, because a class runs hundreds of
+thousands of them a second; all other operations go through `operate`. What each line costs was measured (make
+bench): the time goes to the clock, the one `pack_into` and the five stores, in that order.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Protocol, TypeVar
+
+from ipctui.trace.clock import now
+from ipctui.trace.operations import CODES
+from ipctui.trace.ring import (
+    HEADER_SIZE,
+    RECORD,
+    RECORD_SIZE,
+    RING_SIZE,
+    W_CURRENT,
+    W_GATE,
+    W_SINCE,
+    key_of,
+)
+from ipctui.worker.journal import Journal
+
+T = TypeVar("T")
+
+_CODE_SHIFT = 24
+_CODE_MASK = 0xFFFFFFFF
+_NOTHING_YET = (errno.EAGAIN, errno.EINTR)
+
+
+class Attend(Protocol):
+    """What a closed gate calls: it returns when the operation may go on."""
+
+    def __call__(self, key: int, head: int, argument: int, extra: int, payload: bytes) -> None:
+        """Stand before the operation `key`, after `head` records, with these arguments."""
+
+
+class Traced:
+    """The traced operations of one process on one ring.
+
+    Args:
+        journal: The ring's writer.
+        attend: Called before an operation while the gate's word is not 0.
+        settle: Called with the descriptor after EAGAIN or EINTR; ends a wake from a system call.
+        object_of: The ordinal of the object behind a descriptor, 0 for none.
+
+    Attributes:
+        read: `read(fd, count)`: the bytes, b"" at end of file, None on EAGAIN or EINTR; other errors raise OSError.
+        write: `write(fd, data)`: bytes written, None on EAGAIN or EINTR; other errors raise OSError.
+        operate: `operate(name, fd, argument, extra, payload, function)`: any other operation; `function` makes it
+            and returns its value with the result and extra words to record; errors raise OSError.
+        note: `note(name, fd, begin, result, argument, extra)`: records an operation that was made beside the
+            program's own, on the main thread.
+        resume: `resume(begin)`: records, in a forked child, that fork returned 0.
+        wakes: What the wake signal's handler appends: (when, key, begin) of the operation that it found. The kernel
+            ended that call with EINTR and Python made it again (PEP 475): each becomes a record of its own.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        attend: Attend,
+        settle: Callable[[int], None],
+        object_of: Callable[[int], int],
+    ) -> None:
+        words, view = journal.words, journal.view
+        pack = RECORD.pack_into
+        frame_of = sys._getframe
+        os_read, os_write = os.read, os.write
+        read_code, write_code = CODES["read"], CODES["write"]
+        at, heads, last_key = HEADER_SIZE, 0, 0
+        wakes: list[tuple[int, int, int]] = []
+        code_bits = 0
+        w_fd = r_fd = -1
+        known: FrameType | None = None
+        known_code: CodeType | None = None
+
+        def enter(frame: FrameType) -> None:
+            nonlocal known, known_code, code_bits
+            known = frame
+            if frame.f_code is not known_code:
+                known_code = frame.f_code
+                code_bits = journal.name_code(known_code.co_name) << _CODE_SHIFT
+
+        def publish(begin: int, key: int, result: int, argument: int, extra: int, payload: bytes, end: int) -> None:
+            nonlocal at, heads
+            heads += 1
+            pack(view, at, heads, begin, end, key, result, argument, extra, payload, heads)
+            at += RECORD_SIZE
+            if at == RING_SIZE:
+                at = HEADER_SIZE
+
+        def count(key: int, size: int = 0) -> None:
+            # Straight into the row: the closure cells of read and write are read anew before their next use.
+            nonlocal w_fd, r_fd
+            w_fd = r_fd = -1
+            row = journal.row(key)
+            words[row + 2] += size
+            words[row + 1] += 1
+
+        def note_wakes() -> None:
+            while wakes:
+                when, key, begin = wakes.pop(0)
+                publish(begin, key, -errno.EINTR, 0, 0, b"", when)
+                journal.count_error(key, errno.EINTR)
+                count(key)
+
+        def announce(key: int, argument: int, extra: int, payload: bytes) -> None:
+            nonlocal last_key
+            note_wakes()
+            attend(key, heads, argument, extra, payload)
+            words[W_CURRENT] = last_key = key
+
+        def failed(fd: int, key: int, begin: int, argument: int, extra: int, payload: bytes, error: OSError) -> None:
+            note_wakes()
+            number = error.errno or errno.EIO
+            publish(begin, key, -number, argument, extra, payload, now())
+            journal.count_error(key, number)
+            count(key)
+            if number not in _NOTHING_YET:
+                raise error
+            settle(fd)
+
+        w_base, w_count_at, w_count, w_total_at, w_total = 0, 0, 0, 0, 0
+
+        def choose_write(fd: int) -> None:
+            nonlocal w_fd, w_base, w_count_at, w_count, w_total_at, w_total
+            w_base = key_of(write_code, fd, object_of(fd))
+            row = journal.row(w_base)
+            w_fd, w_count_at, w_total_at = fd, row + 1, row + 2
+            w_count, w_total = words[w_count_at], words[w_total_at]
+
+        def write(fd: int, data: bytes) -> int | None:
+            nonlocal at, heads, last_key, w_count, w_total
+            frame = frame_of(1)
+            if fd != w_fd:
+                choose_write(fd)
+            if frame is not known:
+                enter(frame)
+            key = w_base | code_bits | frame.f_lasti
+            if key != last_key:
+                words[W_CURRENT] = last_key = key
+            if words[W_GATE]:
+                announce(key, len(data), w_total, data)
+                choose_write(fd)
+                key = w_base | key & _CODE_MASK
+            words[W_SINCE] = begin = now()
+            try:
+                result = os_write(fd, data)
+            except OSError as error:
+                failed(fd, key, begin, len(data), w_total, data, error)
+                return None
+            heads += 1
+            pack(view, at, heads, begin, now(), key, result, len(data), w_total, data, heads)
+            words[w_total_at] = w_total = w_total + result
+            words[w_count_at] = w_count = w_count + 1
+            at += RECORD_SIZE
+            if at == RING_SIZE:
+                at = HEADER_SIZE
+            return result
+
+        r_base, r_count_at, r_count, r_total_at, r_total = 0, 0, 0, 0, 0
+
+        def choose_read(fd: int) -> None:
+            nonlocal r_fd, r_base, r_count_at, r_count, r_total_at, r_total
+            r_base = key_of(read_code, fd, object_of(fd))
+            row = journal.row(r_base)
+            r_fd, r_count_at, r_total_at = fd, row + 1, row + 2
+            r_count, r_total = words[r_count_at], words[r_total_at]
+
+        def read(fd: int, size: int) -> bytes | None:
+            nonlocal at, heads, last_key, r_count, r_total
+            frame = frame_of(1)
+            if fd != r_fd:
+                choose_read(fd)
+            if frame is not known:
+                enter(frame)
+            key = r_base | code_bits | frame.f_lasti
+            if key != last_key:
+                words[W_CURRENT] = last_key = key
+            if words[W_GATE]:
+                announce(key, size, r_total, b"")
+                choose_read(fd)
+                key = r_base | key & _CODE_MASK
+            words[W_SINCE] = begin = now()
+            try:
+                data = os_read(fd, size)
+            except OSError as error:
+                failed(fd, key, begin, size, r_total, b"", error)
+                return None
+            heads += 1
+            got = len(data)
+            pack(view, at, heads, begin, now(), key, got, size, r_total, data, heads)
+            words[r_total_at] = r_total = r_total + got
+            words[r_count_at] = r_count = r_count + 1
+            at += RECORD_SIZE
+            if at == RING_SIZE:
+                at = HEADER_SIZE
+            return data
+
+        def operate(
+            name: str,
+            fd: int,
+            argument: int,
+            extra: int,
+            payload: bytes,
+            function: Callable[[], tuple[T, int, int]],
+        ) -> T:
+            nonlocal last_key
+            frame = frame_of(2)  # the program, past the method of Calls that it called
+            if frame is not known:
+                enter(frame)
+            key = key_of(CODES[name], fd, object_of(fd)) | code_bits | frame.f_lasti
+            words[W_CURRENT] = last_key = key
+            if words[W_GATE]:
+                announce(key, argument, extra, payload)
+            words[W_SINCE] = begin = now()
+            try:
+                value, result, extra = function()
+            except OSError as error:
+                failed(fd, key, begin, argument, extra, payload, error)
+                raise  # failed() comes back from EAGAIN and EINTR, which mean something to read and write alone
+            publish(begin, key, result, argument, extra, payload, now())
+            count(key)
+            return value
+
+        def note(name: str, fd: int, begin: int, result: int, argument: int, extra: int) -> None:
+            nonlocal last_key
+            key = key_of(CODES[name], fd, object_of(fd)) | code_bits | (known.f_lasti if known else 0)
+            publish(begin, key, result, argument, extra, b"", now())
+            count(key)
+
+        def resume(begin: int) -> None:
+            nonlocal last_key
+            enter(frame_of(2))
+            words[W_CURRENT] = last_key = key_of(CODES["fork"], -1) | code_bits | frame_of(2).f_lasti
+            words[W_SINCE] = begin
+            note("fork", -1, begin, 0, 0, 0)
+
+        self.read, self.write, self.operate, self.wakes = read, write, operate, wakes
+        self.note, self.resume = note, resume
