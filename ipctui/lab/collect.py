@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 import signal
-from collections import deque
+from bisect import bisect_left, bisect_right
 
 from ipctui.lab.handle import Handle
 from ipctui.lab.listing import Listing
@@ -75,27 +75,32 @@ def _error_name(number: int) -> str:
     return errno.errorcode.get(number, str(number))
 
 
+_REMEMBERED = 1024
+
+
 class _Stream:
-    """Which message lies where in a byte stream with one writer: ranges of offsets, the latest thousand."""
+    """Which message lies where in a byte stream with one writer: ranges of offsets, rising, the latest of them."""
 
     def __init__(self) -> None:
-        self._ranges: deque[tuple[int, int, str]] = deque(maxlen=1024)
+        self._begins: list[int] = []
+        self._ends: list[int] = []
+        self._messages: list[str] = []
 
     def wrote(self, first: int, size: int, message: str) -> None:
-        if self._ranges and self._ranges[-1][1] == first and self._ranges[-1][2] == message:
-            begin, _, _ = self._ranges.pop()
-            self._ranges.append((begin, first + size, message))
-        else:
-            self._ranges.append((first, first + size, message))
+        if self._messages and self._messages[-1] == message and self._ends[-1] == first:
+            self._ends[-1] = first + size
+            return
+        self._begins.append(first)
+        self._ends.append(first + size)
+        self._messages.append(message)
+        if len(self._begins) > 2 * _REMEMBERED:
+            for column in (self._begins, self._ends, self._messages):
+                del column[:_REMEMBERED]
 
     def within(self, first: int, size: int) -> tuple[str, ...]:
-        found: list[str] = []
-        for begin, end, message in reversed(self._ranges):
-            if end <= first:
-                break
-            if begin < first + size and message not in found:
-                found.append(message)
-        return tuple(reversed(found))
+        low = bisect_right(self._ends, first)
+        high = bisect_left(self._begins, first + size)
+        return tuple(self._messages[low:high])
 
 
 class Collector:

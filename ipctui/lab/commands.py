@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ipctui.lab.fold import key
 from ipctui.lab.handle import Handle, Request
-from ipctui.lab.parameters import UsageError, number, printable, unknown
+from ipctui.lab.parameters import UsageError, number, printable, settle, unknown
 from ipctui.trace.text import grouped
 
 if TYPE_CHECKING:
@@ -227,12 +227,23 @@ def _close(lab: Lab, words: list[str], text: str, by: str) -> str | None:
 
 
 def _restart(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    if words == ["held"]:
+        lab.restart(held=True)
+        return f"{DONE}: everybody stands before its first call; n steps"
     if words and words[0] not in ("all", *(handle.role for handle in lab.handles)):
         _workers(lab, words[0])
     lab.restart()
     if words and words[0] != "all":
         return f"{DONE}: all of them, since a pipe's ends come only from a common ancestor"
     return DONE
+
+
+def _set(lab: Lab, words: list[str], text: str, by: str) -> str | None:
+    changed = settle(lab.channel.parameters(), lab.values, [f"{words[0]}={words[1]}"])
+    lab.channel.check(lab.chosen, changed)
+    lab.values = changed
+    lab.restart(anew=True)
+    return f"{DONE}: restarted with {words[0]}={changed[words[0]]}"
 
 
 def _unblock(lab: Lab, words: list[str], text: str, by: str) -> str | None:
@@ -283,6 +294,7 @@ COMMANDS: dict[str, tuple[str, int, Perform]] = {
     "close": ("close W [END]", 2, _close),
     "kill": ("kill W", 1, _signal(signal.SIGKILL)),
     "restart": ("restart [W]", 1, _restart),
+    "set": ("set PARAMETER VALUE", 2, _set),
     "unblock": ("unblock W", 1, _unblock),
     "add": ("add ROLE", 1, _add),
     "remove": ("remove W", 1, _remove),

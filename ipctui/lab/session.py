@@ -45,7 +45,7 @@ from ipctui.trace.records import Channel as ChannelRecord
 from ipctui.trace.ring import W_ENDED, W_FAILED, W_FAILED_ERRNO, Key
 from ipctui.trace.text import readable
 
-MOST_RECORDS = 240
+MOST_RECORDS = 120
 """Records of each worker that one tick decodes; beyond it the newest win and the rest are counted as lost."""
 START_SECONDS = 5.0
 _COUNTERS_EVERY = 250_000_000
@@ -93,6 +93,7 @@ class Lab:
         self._settings: dict[str, Settings] = {}
         self._rows: dict[str, tuple[Held, ...]] = {}
         self._outsiders: dict[str, dict[str, str]] = {}
+        self._closed_ends: dict[str, dict[int, Held]] = {}
         self._queued: list[Record] = []
         self._unread: list[Record] = []
         self._errors_pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -110,6 +111,7 @@ class Lab:
         self._listing = Listing(plan.module)
         self.launcher.tell({"op": "preload", "module": plan.module})
         self.handles = []
+        self._first_pids: set[int] = set()
         for tree in plan.trees:
             handles = [prepare(seat, self.values["size"], held) for seat in tree]
             self.handles += handles
@@ -137,7 +139,7 @@ class Lab:
             "pieces": plan.pieces,
         }
         self.launcher.tell(request, [*fds, self._errors_pipe[1]])
-        self.launcher.expect("started", START_SECONDS)
+        self._first_pids.add(self.launcher.expect("started", START_SECONDS)["started"])
         for handle in handles:
             handle.ends.close()
             handle.taken_over = True
@@ -151,7 +153,7 @@ class Lab:
             if time.monotonic() > deadline:
                 raise LauncherError("the workers did not start in time" + self._first_error())
             for message in self.launcher.hear(0.001):
-                if "exited" in message:
+                if message.get("exited") in self._first_pids:
                     raise LauncherError(
                         f"a worker ended at once: {exit_reason(message['status'])}" + self._first_error()
                     )
@@ -256,6 +258,7 @@ class Lab:
         glances = {id(handle): glance(handle) for handle in self.handles if handle.alive}
         calls = self._drain(t, records)
         self._refresh_tables(calls, t)
+        self._note_closed(calls)
         counters = self._counters_due(t)
         records += counters
         self.seen = self._look_around()
@@ -267,9 +270,9 @@ class Lab:
         records += self._answers(t)
         return [*calls, *records]
 
-    def _hear_launcher(self) -> None:
+    def _hear_launcher(self, seconds: float = 0.0) -> None:
         try:
-            heard = self.launcher.hear()
+            heard = self.launcher.hear(seconds)
         except LauncherError as error:
             self._launcher_died(str(error))
             return
@@ -304,6 +307,17 @@ class Lab:
             ring.overwritten = ring.skipped = 0
         calls.sort(key=lambda call: call.end)
         return calls
+
+    def _note_closed(self, calls: Sequence[Call | Access]) -> None:
+        """Remember ends that were closed before anybody looked: a program closes what it does not use at once."""
+        for call in calls:
+            if not isinstance(call, Call) or call.name != "close" or call.result != 0 or call.object is None:
+                continue
+            for rows in self._tables.values():
+                for row in rows:
+                    if (row.number, row.target) == (call.fd, call.object):
+                        closed = self._closed_ends.setdefault(key(call.process, call.cell), {})
+                        closed[row.number] = Held(row.number, row.target, f"{row.access} closed")
 
     def _refresh_tables(self, calls: Sequence[Call | Access], t: int) -> None:
         changed = self._stale_tables or any(call.name in _TABLE_CALLS for call in calls)
@@ -376,6 +390,7 @@ class Lab:
         records: list[Record] = []
         for seen in self.seen:
             rows = {row.fd: row for row in self._rows.get(seen.role, ())}
+            rows |= self._closed_ends.get(key(seen.role, seen.cell), {})
             open_now = {}
             for row in seen.descriptors:
                 if row.kind not in _KINDS:
@@ -524,17 +539,20 @@ class Lab:
         if not asked:
             raise UsageError(f"add {role}: {parents[0].role} has just ended")
 
-    def restart(self, variant: str | None = None, held: bool | None = None) -> None:
-        """End all workers and begin again. Another variant is another session, with a clock and a header of its own."""
+    def restart(self, variant: str | None = None, held: bool | None = None, anew: bool = False) -> None:
+        """End all workers and begin again.
+
+        Another variant, or other parameters (`anew`), make another session: with a clock and a header of its own.
+        """
         farewells = self._end_workers()
-        if variant is not None and variant != self.chosen.name:
-            self._choose(variant)
+        if anew or (variant is not None and variant != self.chosen.name):
+            self._choose(variant or self.chosen.name)
             self.state = LabState()
             self._unread, self._queued = [], []
         else:
             self._unread += farewells
             self._fold(farewells)
-        for memory in (self._tables, self._counters, self._settings, self._rows, self._outsiders):
+        for memory in (self._tables, self._counters, self._settings, self._rows, self._outsiders, self._closed_ends):
             memory.clear()
         self._stale_tables = True
         self._tables_at = self._counters_at = 0
@@ -546,6 +564,8 @@ class Lab:
             self._launcher_died(str(error))
 
     def _choose(self, variant: str) -> None:
+        if variant == self.chosen.name:
+            return
         own = set(self.chosen.values)
         self.chosen = next(choice for choice in self.channel.variants if choice.name == variant)
         for parameter in self.channel.parameters():
@@ -632,8 +652,10 @@ class Lab:
             handle.signal(signal.SIGKILL)
         for handle in living:
             _wait_for_end(handle, 1.0)
-            if self.state.header is not None:
-                records += self._farewell(handle)
+        if living and self.alive:
+            self._hear_launcher(0.05)
+        if self.state.header is not None:
+            records += [record for handle in living for record in self._farewell(handle)]
         if self.state.header is not None:
             t = self.clock.time()
             records += [ChannelRecord(t, place, closed=True) for place in self.state.channels]

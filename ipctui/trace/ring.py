@@ -245,6 +245,7 @@ class RingReader:
         self.words = self.ring.words
         self._slots = self.ring.view.cast("Q")
         self.operations: tuple[Operation, ...] = parse_names_table(bytes(self.ring.view[NAMES_AT:OBJECTS_AT]))
+        self._names: dict[int, str] = {}
         self.taken = 0
         self.overwritten = 0
         self.skipped = 0
@@ -339,15 +340,21 @@ class RingReader:
 
     def object_label(self, ordinal: int) -> str | None:
         """The name of an object by its ordinal, or None."""
-        if not 0 < ordinal < OBJECTS:
-            return None
-        return self.ring.label(OBJECTS_AT + ordinal * OBJECT_SIZE, OBJECT_SIZE) or None
+        return self._named(OBJECTS_AT, ordinal, OBJECT_SIZE, OBJECTS)
 
     def code_name(self, ordinal: int) -> str | None:
         """The name of a program's function by its ordinal, or None."""
-        if not 0 < ordinal < CODES:
+        return self._named(CODES_AT, ordinal, CODE_SIZE, CODES)
+
+    def _named(self, table: int, ordinal: int, size: int, rows: int) -> str | None:
+        if not 0 < ordinal < rows:
             return None
-        return self.ring.label(CODES_AT + ordinal * CODE_SIZE, CODE_SIZE) or None
+        at = table + ordinal * size
+        name = self._names.get(at)
+        if name is None and (name := self.ring.label(at, size)) and ordinal < rows - 1:
+            # A name once given stays; the last row is shared by all that found no room.
+            self._names[at] = name
+        return name or None
 
     def detail(self, head: int) -> tuple[int, int, bytes] | None:
         """Argument, extra and payload of the operation in hand, or None where the worker gave none.

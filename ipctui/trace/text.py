@@ -29,6 +29,9 @@ def readable(data: bytes, most: int = 80) -> str:
 def strace_string(data: bytes, size: int, shown: int = _SHOWN) -> str:
     """Bytes as strace(1) prints them: quoted, C escapes, octal for the rest, "…" after `shown` bytes of `size`."""
     cut = data[:shown]
+    more = "..." if size > len(cut) else ""
+    if cut.isascii() and (plain := cut.decode()).isprintable() and '"' not in plain and "\\" not in plain:
+        return f'"{plain}"{more}'
     parts = []
     for index, byte in enumerate(cut):
         if byte in (0x22, 0x5C):
@@ -40,7 +43,7 @@ def strace_string(data: bytes, size: int, shown: int = _SHOWN) -> str:
         else:
             followed = index + 1 < len(cut) and 0x30 <= cut[index + 1] <= 0x37
             parts.append(f"\\{byte:03o}" if followed else f"\\{byte:o}")
-    return '"' + "".join(parts) + '"' + ("..." if size > len(cut) else "")
+    return '"' + "".join(parts) + '"' + more
 
 
 def grouped(number: int) -> str:

@@ -50,7 +50,7 @@ class Source(Protocol):
     def command(self, text: str, by: str) -> None:
         """Carry out a command; what came of it appears in the state. Never raises."""
 
-    def restart(self, variant: str | None = None, held: bool = False) -> None:
+    def restart(self, variant: str | None = None, held: bool | None = None) -> None:
         """Begin anew, with another variant if one is named."""
 
     def close(self) -> None:

@@ -93,12 +93,13 @@ class Gate:
 
     def _next_turn(self) -> int:
         """When the worker's next turn comes, or 0 when it is now (and is taken)."""
-        interval = self._words[W_INTERVAL]
-        present = now()
-        turn = self._turn + interval
         if self.urgent:
             self.urgent -= 1
-        elif present < turn <= present + interval:
+            return 0
+        interval = self._words[W_INTERVAL]
+        present = now()
+        turn = min(self._turn, present) + interval
+        if present < turn:
             return turn
         # A worker that was blocked or held for long starts anew: it does not catch up in a burst.
         self._turn = turn if present - turn < interval else present

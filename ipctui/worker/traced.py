@@ -105,21 +105,21 @@ class Traced:
             words[row + 2] += size
             words[row + 1] += 1
 
-        def note_wakes() -> None:
+        def note_wakes(argument: int, extra: int, payload: bytes) -> None:
             while wakes:
                 when, key, begin = wakes.pop(0)
-                publish(begin, key, -errno.EINTR, 0, 0, b"", when)
+                publish(begin, key, -errno.EINTR, argument, extra, payload, when)
                 journal.count_error(key, errno.EINTR)
                 count(key)
 
         def announce(key: int, argument: int, extra: int, payload: bytes) -> None:
             nonlocal last_key
-            note_wakes()
+            note_wakes(argument, extra, payload)
             attend(key, heads, argument, extra, payload)
             words[W_CURRENT] = last_key = key
 
         def failed(fd: int, key: int, begin: int, argument: int, extra: int, payload: bytes, error: OSError) -> None:
-            note_wakes()
+            note_wakes(argument, extra, payload)
             number = error.errno or errno.EIO
             publish(begin, key, -number, argument, extra, payload, now())
             journal.count_error(key, number)

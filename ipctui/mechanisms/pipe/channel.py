@@ -437,15 +437,14 @@ def _full(view: PipeView, size: int | None) -> str:
     """Why there is no room: a pipe fills by slots of a page, so it can be full long before its bytes are."""
     if view.used is None or view.capacity is None or view.slots is None:
         return f"no room in the pipe; its fill could not be read: {view.refused}"
-    slots = f"{view.slots_used if view.slots_used is not None else '?'} of {view.slots}"
+    slots = f"{view.slots_used if view.slots_used is not None else '?'} of {view.slots} slots"
     fill = f"{grouped(view.used)} of {grouped(view.capacity)} bytes"
-    if view.packets is not None and view.used < view.capacity:
-        return f"pipe full at {fill}: each packet takes a slot, and {slots} are taken"
-    if view.used < view.capacity and view.slots_used == view.slots:
-        return f"pipe full at {fill}: all {view.slots} slots are taken, and a message fits behind none"
-    if view.slots_used == view.slots:
-        return f"pipe full: {fill}, {slots} slots"
-    return f"no room for {grouped(size or 0)} bytes when it was looked at last: {fill}, {slots} slots"
+    if view.slots_used != view.slots:
+        return f"no room for {grouped(size or 0)} bytes when it was looked at last: {fill}, {slots}"
+    if view.used == view.capacity:
+        return f"pipe full: no free slot ({fill}, {slots})"
+    why = "each packet takes one" if view.packets is not None else "a message fits behind none"
+    return f"pipe full: no free slot at {fill}: {slots} are taken, {why}"
 
 
 def _item(piece: bytes, ended: bool) -> Item:

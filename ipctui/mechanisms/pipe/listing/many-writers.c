@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WRITERS 3
-#define MESSAGE 64                      /* above PIPE_BUF writes may mix */
+#define WRITERS 2
+#define MESSAGE 6000                    /* above PIPE_BUF writes may mix */
 
 static int writer(int out, char letter, int ignore)
 {

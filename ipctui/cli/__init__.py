@@ -1,0 +1,133 @@
+"""The commands: what `ipctui …` does. The terminal UI is imported only by those that draw."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ipctui import __version__
+from ipctui.lab.parameters import UsageError, unknown
+
+COMMANDS = ("run", "list", "screenshot", "keys", "themes", "doctor", "clean")
+
+_EPILOG = """\
+examples:
+  ipctui                                     the ordinary pipe, live
+  ipctui run pipe --variant deadlock
+  ipctui run pipe --headless --for 3 > recording.jsonl
+  ipctui run pipe --text --do "1:hold child" --do "4:release child"
+  ipctui screenshot recording.jsonl -o picture.svg
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line with what to do, and exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status: 0 done, 1 the laboratory failed, 2 wrong usage."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(words)
+    except UsageError as error:
+        print(f"ipctui: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        _abandon_stdout()
+        return 0
+    except KeyboardInterrupt:
+        return 0
+    except Exception as error:
+        if os.environ.get("IPCTUI_TRACEBACK"):
+            raise
+        name = type(error).__name__
+        print(f"ipctui: {error or name} ({name}; IPCTUI_TRACEBACK=1 shows where)", file=sys.stderr)
+        return 1
+
+
+def _abandon_stdout() -> None:
+    """Nobody reads stdout any more: let the interpreter's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _dispatch(words: list[str]) -> int:
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        raise UsageError(unknown("command", words[0], COMMANDS))
+    options = _parser().parse_args(words)
+    match options.command:
+        case None | "run":
+            from ipctui.cli.run import run
+
+            return run(options)
+        case "screenshot":
+            from ipctui.cli.picture import screenshot
+
+            return screenshot(options)
+    from ipctui.cli import show
+
+    return int(getattr(show, f"show_{options.command}")(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="ipctui",
+        description="A laboratory of inter-process communication: real processes, real kernel objects.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"ipctui {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    _session_options(parser, mechanism=False)
+    run = commands.add_parser("run", help="open one mechanism with its workers running")
+    _session_options(run, mechanism=True)
+    listing = commands.add_parser("list", help="mechanisms, variants, parameters, and whether they run here")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    picture = commands.add_parser("screenshot", help="a picture of a mechanism or a recording, without a terminal")
+    picture.add_argument("what", metavar="MECHANISM|FILE")
+    picture.add_argument("-o", "--output", required=True, metavar="OUT.svg|.png")
+    picture.add_argument("--size", default="120x36", metavar="WxH", help="columns x lines (120x36)")
+    picture.add_argument(
+        "--at", type=float, metavar="SECONDS", help="moment to show (a recording's last; 3 s of a run)"
+    )
+    picture.add_argument("--variant", metavar="V")
+    picture.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    picture.add_argument("--do", dest="commands", action="append", default=[], metavar="T:COMMAND")
+    picture.add_argument("--select", default="", metavar="W", help="the process whose frame is heavy")
+    picture.add_argument("--zoom", default="", metavar="PART", help="one part with all the room: processes, contents …")
+    _look_options(picture)
+    keys = commands.add_parser("keys", help="the keys and what they do")
+    keys.add_argument("--json", action="store_true", help="as JSON")
+    commands.add_parser("themes", help="the themes found, and whether each is valid")
+    commands.add_parser("doctor", help="what this machine allows, and leftovers of dead laboratories")
+    commands.add_parser("clean", help="remove those leftovers")
+    return parser
+
+
+def _look_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--theme", default="", metavar="T", help="a theme's name (ipctui themes)")
+    parser.add_argument("--lang", default="en", choices=("en", "ko"), help="language of the pane")
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII alone")
+
+
+def _session_options(parser: argparse.ArgumentParser, mechanism: bool) -> None:
+    if mechanism:
+        parser.add_argument("mechanism", metavar="MECHANISM")
+        parser.add_argument("--variant", metavar="V")
+        parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+        parser.add_argument("--headless", action="store_true", help="JSON lines on stdout, no screen")
+        parser.add_argument("--text", action="store_true", help="for people: calls, changes of state, captions")
+        parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help="end after this long")
+        parser.add_argument(
+            "--do", dest="commands", action="append", default=[], metavar="T:COMMAND", help='such as "0.5:hold child"'
+        )
+    else:
+        parser.set_defaults(
+            mechanism="pipe", variant=None, settings=[], headless=False, text=False, seconds=None, commands=[]
+        )
+    _look_options(parser)

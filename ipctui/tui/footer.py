@@ -1,0 +1,118 @@
+"""The whole screen of a pane as one frame: the pane above, the footer's keys below, or why neither fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len
+
+from ipctui.lab.state import LabState
+from ipctui.tui.actions import ACTIONS, Action, by_id
+from ipctui.tui.orders import other_side
+from ipctui.widgets.canvas import Canvas, Frame, Hit
+from ipctui.widgets.view import Pane, View
+
+SMALLEST = (80, 24)
+"""Columns and rows that every pane is made to fit."""
+
+
+def screen_frame(
+    state: LabState,
+    pane: Pane,
+    view: View,
+    width: int,
+    height: int,
+    actions: Sequence[Action] = ACTIONS,
+    can: frozenset[str] = frozenset({"command"}),
+) -> Frame:
+    """A pane with its footer, `width` by `height` cells; a sentence instead where that is too small."""
+    if width < SMALLEST[0] or height < SMALLEST[1]:
+        return too_small(view, width, height)
+    body = pane.draw(state, view, width, height - 1)
+    foot = footer(state, pane, view, width, actions, can)
+    below = tuple(replace(hit, y=height - 1) for hit in foot.hits)
+    return Frame(width, height, (*body.rows, *foot.rows), (*body.hits, *below))
+
+
+def too_small(view: View, width: int, height: int) -> Frame:
+    """What a terminal shows that is smaller than a pane."""
+    needed, own = "{}x{}".format(*SMALLEST), f"{width}x{height}"
+    sentence = f"ipctui needs {needed}; this terminal is {own}"
+    if view.language == "ko" and not view.ascii:
+        sentence = f"ipctui는 {needed}이 필요합니다. 이 터미널은 {own}입니다"
+    canvas = Canvas(max(width, 0), max(height, 0), view.ascii)
+    canvas.put(max(0, (width - cell_len(sentence)) // 2), height // 2, sentence)
+    return canvas.frame()
+
+
+def footer(
+    state: LabState, pane: Pane, view: View, width: int, actions: Sequence[Action], can: frozenset[str]
+) -> Frame:
+    """One row with the keys that matter now, the most important first; help is always among them."""
+    canvas = Canvas(width, 1, view.ascii)
+    canvas.fill(0, 0, width, "bar")
+    items = list(_items(state, pane, view, by_id(actions), can))
+    room = width - 1 - sum(item.width for item in items if item.id == "help")
+    x = 1
+    for item in items:
+        if item.id != "help":
+            if item.width > room:
+                continue
+            room -= item.width
+        end = canvas.put(x, 0, item.key, "key" if item.matters else "dim")
+        end = canvas.put(end + 1, 0, item.name, "key.text" if item.matters else "dim")
+        canvas.hit(x, 0, end - x, 1, item.id)
+        x = end + 2
+    return canvas.frame()
+
+
+def hit_at(frame: Frame, x: int, y: int) -> Hit | None:
+    """What can be clicked at a cell; of parts that lie over each other the one drawn last."""
+    for hit in reversed(frame.hits):
+        if hit.x <= x < hit.x + hit.width and hit.y <= y < hit.y + hit.height:
+            return hit
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    id: str
+    key: str
+    name: str
+    matters: bool = True
+
+    @property
+    def width(self) -> int:
+        return cell_len(self.key) + 1 + cell_len(self.name) + 2
+
+
+def _items(
+    state: LabState, pane: Pane, view: View, actions: Mapping[str, Action], can: frozenset[str]
+) -> Iterator[_Item]:
+    """The footer's keys in the order of importance."""
+    process = state.processes.get(view.selected)
+    asleep = process is not None and process.state is not None and process.state.state == "blocked"
+    if view.paused:
+        # What is paused looks broken to who did not press the key: the way out stands first.
+        yield _item(actions["pause"], view, other=True)
+    if view.zoom or view.filter:
+        yield _item(actions["back"], view)
+    if "command" in can:
+        for id in ("hold", "step", "inject", "mode"):
+            yield _item(actions[id], view, other_side(id, process))
+        # It keeps its place while nobody sleeps: a footer that jumps with every block cannot be read.
+        yield replace(_item(actions["unblock"], view), matters=asleep)
+    if not view.paused:
+        yield _item(actions["pause"], view)
+    yield _item(actions["variant"], view)
+    for offer in pane.offers:
+        action = actions.get(f"offer-{offer.key}")
+        if action is not None:
+            yield _Item(action.id, action.shown, offer.name)
+    for id in ("menu", "help", "quit"):
+        yield _item(actions[id], view)
+
+
+def _item(action: Action, view: View, other: bool = False) -> _Item:
+    return _Item(action.id, action.shown, action.label(view.language, other))

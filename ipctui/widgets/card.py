@@ -1,0 +1,197 @@
+"""The process card: who a process is, what it is doing and why, its descriptors, counts and settings."""
+
+from __future__ import annotations
+
+from ipctui.lab.state import ProcessState
+from ipctui.trace.records import Held, State
+from ipctui.trace.text import duration, grouped
+from ipctui.widgets.canvas import Canvas, Span, wrapped
+from ipctui.widgets.view import View
+from ipctui.widgets.words import STATE_GLYPHS, STATE_ROLES, word
+
+
+def draw_card(canvas: Canvas, process: ProcessState, view: View, x: int, y: int, width: int, height: int) -> None:
+    """Draw a card with its frame; the selected process has the heavy one."""
+    selected = view.selected == process.role
+    canvas.box(x, y, width, height, _title(process, selected), selected)
+    canvas.hit(x, y, width, height, f"select:{process.role}")
+    lines = card_lines(process, view, width - 2, height - 2)
+    for line, spans in enumerate(lines):
+        canvas.spans(x + 1, y + 1 + line, spans, width - 2)
+
+
+def _title(process: ProcessState, selected: bool) -> list[Span]:
+    role = "selected" if selected else "title"
+    title: list[Span] = [(process.role, role), (f" {process.pid}", "title")]
+    if process.ppid:
+        title.append((f" ◂{process.ppid}", "dim"))
+    return title
+
+
+def card_lines(process: ProcessState, view: View, width: int, height: int) -> list[list[Span]]:
+    """What a card says, the most important first, in at most `height` lines."""
+    language = view.language
+    state = process.state
+    head = [[span] for span in state_lines(process, view)]
+    kernel = [line] if (line := _kernel_line(state, language)) else []
+    rows = descriptor_lines(process.descriptors, language, max(1, height - 5))
+    counts = [line for line in (count_line(process, language), error_line(process)) if line]
+    settings = [line] if (line := settings_line(process, language)) else []
+    fixed = len(head) + len(rows) + len(counts)
+    reason = _reason_lines(state, view, width, max(1, min(3, height - fixed - len(kernel) - len(settings))))
+    for optional in (settings, kernel):
+        if fixed + len(reason) + len(kernel) + len(settings) > height:
+            optional.clear()
+    return [*head, *reason, *kernel, *rows, *counts, *settings][:height]
+
+
+def state_lines(process: ProcessState, view: View) -> list[Span]:
+    """The state in one line: glyph, word, operation, and for how long."""
+    state, language = process.state, view.language
+    if process.exited is not None:
+        return [(f"✝ {word(language, 'EXITED')} {process.status or ''}".rstrip(), "ended")]
+    if state is None:
+        return [(f"? {word(language, 'UNKNOWN')}", "unknown")]
+    text = f"{STATE_GLYPHS.get(state.state, '?')} {word(language, state.state.upper())}"
+    operation = operation_text(state)
+    if state.state == "held" and operation:
+        text += f" {word(language, 'before')} {operation}"
+    elif state.state in ("blocked", "paced", "stopped") and operation:
+        text += f" {operation}"
+    if state.state == "blocked" and state.since is not None:
+        text += f" {age(state, view)}"
+    return [(text, STATE_ROLES.get(state.state, "unknown"))]
+
+
+def operation_text(state: State) -> str:
+    """The operation that a process stands before or sleeps in: `write(4)`."""
+    before = state.before
+    if before is None:
+        return ""
+    return f"{before.name}({'' if before.fd is None else before.fd})"
+
+
+def age(state: State, view: View) -> str:
+    """How long a state has lasted at the view's moment, in tenths of a second so that it does not jitter."""
+    since = state.since if state.since is not None else state.t
+    lasted = max(view.now - since, 0)
+    return f"{lasted / 1e9:.1f} s" if lasted < 60_000_000_000 else duration(lasted)
+
+
+def _reason_lines(state: State | None, view: View, width: int, most: int) -> list[list[Span]]:
+    if state is None or state.state == "exited":
+        return []
+    language = view.language
+    lines: list[list[Span]] = []
+    if state.state == "held":
+        lines.append([(f" {word(language, 'by you')}, {age(state, view)}", "held")])
+    if state.reason and state.state in ("blocked", "unknown"):
+        role = "blocked" if state.state == "blocked" else "unknown"
+        lines += [[(" " + line, role)] for line in wrapped(state.reason, width - 1, most)]
+    if state.progress is not None:
+        done, size = state.progress
+        lines.append([(f" {word(language, 'half written')} {grouped(done)}/{grouped(size)}", "warning")])
+    if state.pending:
+        lines.append([(f" {word(language, 'pending')}: {state.pending}", "held")])
+    return lines
+
+
+def _kernel_line(state: State | None, language: str) -> list[Span]:
+    if state is None or state.kernel is None or state.kernel == "X":
+        return []
+    where = state.wchan if state.state in ("blocked", "unknown", "held") else None
+    return [(f" {word(language, 'kernel')} ", "dim"), (state.kernel, "number"), (f" {where or ''}".rstrip(), "dim")]
+
+
+def descriptor_lines(rows: tuple[Held, ...], language: str, most: int) -> list[list[Span]]:
+    """The descriptor table; where it is longer than `most` lines, closed ends are joined in one."""
+    if not rows:
+        return []
+    lines = [_descriptor(row, language) for row in rows]
+    if len(lines) <= most:
+        return lines
+    still_open = [row for row in rows if not row.end.endswith("closed")]
+    closed = [str(row.fd) for row in rows if row.end.endswith("closed")]
+    lines = [_descriptor(row, language) for row in still_open]
+    if closed:
+        lines.append([(f"{', '.join(closed)} {word(language, 'closed')}", "dim")])
+    return lines[:most]
+
+
+def _descriptor(row: Held, language: str) -> list[Span]:
+    end, _, closed = row.end.partition(" ")
+    shown = word(language, end)
+    if closed:
+        return [(f"{row.fd} {shown:<5} {word(language, 'closed')}", "dim")]
+    arrow = {"read": "◂", "write": "▸"}.get(end, "↔")
+    whom = ", ".join(f"{role} {fd}" for role, fd in row.peers[:2]) or "–"
+    if len(row.peers) > 2:
+        whom += f" +{len(row.peers) - 2}"
+    flags = (" NONBLOCK" if row.nonblocking else "") + (" DIRECT" if row.packets else "")
+    spans: list[Span] = [(f"{row.fd} ", "number"), (f"{shown:<5} ", "text"), (f"{arrow} {whom}", "text")]
+    if flags:
+        spans.append((flags, "warning"))
+    return spans
+
+
+def count_line(process: ProcessState, language: str) -> list[Span]:
+    """Messages sent and received, and the rate now."""
+    counters = process.counters
+    if counters is None:
+        return []
+    earlier = process.earlier
+    sent = counters.sent + sum(count.sent for count in earlier)
+    received = counters.received + sum(count.received for count in earlier)
+    spans: list[Span] = []
+    if sent or not received:
+        spans += [(grouped(sent), "number"), (f" {word(language, 'sent')} ", "text")]
+    if received:
+        spans += [(grouped(received), "number"), (f" {word(language, 'received')} ", "text")]
+    spans.append((f"{process.rate:,.0f}/s", "dim"))
+    return spans
+
+
+def error_line(process: ProcessState) -> list[Span]:
+    """Errors by name, and messages that came in pieces; empty when there are none."""
+    spans: list[Span] = []
+    for name, times in _errors(process).items():
+        spans.append((f"{name} {grouped(times)} ", "empty" if name == "EAGAIN" else "error"))
+    if process.counters is not None and process.counters.received > process.counters.whole:
+        spans.append((f"torn {grouped(process.counters.received - process.counters.whole)}", "error"))
+    return spans
+
+
+def _errors(process: ProcessState) -> dict[str, int]:
+    errors: dict[str, int] = {}
+    if process.counters is not None:
+        for count in process.counters.calls:
+            for name, times in count.errors.items():
+                errors[name] = errors.get(name, 0) + times
+    return errors
+
+
+def settings_line(process: ProcessState, language: str) -> list[Span]:
+    """Blocking or not, pace and message size, as the user has set them."""
+    settings = process.settings
+    if settings is None or process.exited is not None:
+        return []
+    open_rows = [row for row in process.descriptors if not row.end.endswith("closed")]
+    mode = "non-blocking" if any(row.nonblocking for row in open_rows) else "blocking"
+    pace = f"{settings.rate:g} {word(language, 'msg/s')}" if settings.rate else word(language, "flat out")
+    return [(f"{word(language, mode)} · {pace} · {grouped(settings.size)} B", "dim")]
+
+
+def draw_roster(
+    canvas: Canvas, processes: list[ProcessState], view: View, x: int, y: int, width: int, height: int
+) -> None:
+    """Draw all processes, a line each: where there are more than have a card."""
+    first = 0
+    names = [process.role for process in processes]
+    if view.selected in names and len(names) > height:
+        first = min(max(names.index(view.selected) - height + 1, 0), len(names) - height)
+    for line, process in enumerate(processes[first : first + height]):
+        selected = process.role == view.selected
+        (text, role), *_ = state_lines(process, view)
+        label = f"{'▸' if selected else ' '}{process.role:<8} "
+        canvas.spans(x, y + line, [(label, "selected" if selected else "text"), (text, role)], width)
+        canvas.hit(x, y + line, width, 1, f"select:{process.role}")
