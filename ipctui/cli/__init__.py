@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from ipctui import __version__
-from ipctui.lab.parameters import UsageError, unknown
+from ipctui.lab.parameters import UsageError, printable, unknown
 
 COMMANDS = ("run", "list", "screenshot", "keys", "themes", "doctor", "clean")
+
+_LONGEST_COMPLAINT = 1000
 
 _EPILOG = """\
 examples:
@@ -36,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(words)
     except UsageError as error:
-        print(f"ipctui: {error}", file=sys.stderr)
+        complain(error)
         return 2
     except BrokenPipeError:
         _abandon_stdout()
@@ -47,8 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("IPCTUI_TRACEBACK"):
             raise
         name = type(error).__name__
-        print(f"ipctui: {error or name} ({name}; IPCTUI_TRACEBACK=1 shows where)", file=sys.stderr)
+        complain(f"{error or name} ({name}; IPCTUI_TRACEBACK=1 shows where)")
         return 1
+
+
+def complain(what: object) -> None:
+    """One line on stderr, whatever the user's own words in it were made of."""
+    print(f"ipctui: {printable(str(what), _LONGEST_COMPLAINT)}", file=sys.stderr)
 
 
 def _abandon_stdout() -> None:
@@ -62,6 +70,8 @@ def _dispatch(words: list[str]) -> int:
     options = _parser().parse_args(words)
     match options.command:
         case None | "run":
+            # Importing makes objects that stay: looking through them for garbage costs a tenth of the start.
+            gc.disable()
             from ipctui.cli.run import run
 
             return run(options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from argparse import Namespace
@@ -25,6 +26,8 @@ def run(options: Namespace) -> int:
     if options.seconds is not None and not 0 < options.seconds < 1e9:
         raise UsageError("--for: seconds, more than 0")
     try:
+        if options.headless or options.text or not has_terminal():
+            gc.enable()
         if options.headless:
             return _headless(choice, script, options.seconds)
         if options.text or not has_terminal():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -88,6 +89,8 @@ def _show(options: Namespace, choice: Choice, script: Script, launcher: Launcher
         signal.signal(number, lambda *_: app.exit())
     if script or options.seconds is not None:
         app.call_later(lambda: _schedule(app, script, options.seconds))
+    gc.freeze()
+    gc.enable()
     try:
         app.run()
     finally:

@@ -150,7 +150,12 @@ class _Folding:
                 self._process(record.process, record.cell, record.pid)
                 self._empties[name] = list(self._processes[name].empties)
             self._empties[name].append(record.end)
-        if record.result is None or record.result < 0:
+        if record.result is None:
+            # Kept beside the recent calls, which are soon forgotten: the summary counts it.
+            _, process = self._process(record.process, record.cell, record.pid)
+            self._change(name, unfinished=(*process.unfinished, record))
+            return
+        if record.result < 0:
             return
         if record.name == "write":
             for message in record.message:
@@ -178,6 +183,8 @@ class _Folding:
         name, process = self._process(record.process, record.cell, record.pid)
         if record.pid != process.pid and process.exited is None and process.pid:
             return
+        if process.exited is not None and record.pid == process.pid and record.state != "exited":
+            return  # said late: nothing comes after the end
         self._change(name, state=record)
         begin = record.since if record.since is not None and record.state != "running" else record.t
         self._span(name, Span(begin, record.state))

@@ -71,6 +71,7 @@ class Handle:
     probe: ProcessProbe | None = None
     status: str | None = None
     ended: bool = False
+    gone: int = 0
     taken_over: bool = False
     requests: dict[int, Request] = field(default_factory=dict)
     next_request: int = 0
@@ -117,6 +118,7 @@ class Handle:
         words = self.ring.words
         words[W_STEPS] = words[W_STEPS_TAKEN]
         words[W_GATE] |= HELD_BIT
+        self.poke()
 
     def release(self) -> None:
         """Open the gate."""

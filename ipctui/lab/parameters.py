@@ -40,11 +40,11 @@ class Parameter:
         """
         if self.choices:
             if text not in self.choices:
-                raise UsageError(f"{self.name}={text}: {unknown('value', text, self.choices)}")
+                raise UsageError(f"{self.name}={printable(text)}: {unknown('value', text, self.choices)}")
             return text
         value = number(text, whole=isinstance(self.default, int))
         if value is None or not self.low <= value <= self.high:
-            raise UsageError(f"{self.name}={text}: {self.allowed()}")
+            raise UsageError(f"{self.name}={printable(text)}: {self.allowed()}")
         return value
 
     def allowed(self) -> str:

@@ -49,10 +49,13 @@ MOST_RECORDS = 120
 """Records of each worker that one tick decodes; beyond it the newest win and the rest are counted as lost."""
 START_SECONDS = 5.0
 _COUNTERS_EVERY = 250_000_000
+_STILL_EVERY = 100_000_000
+_PATIENCE = 500_000_000
+_STILL = frozenset({"held", "blocked", "stopped"})
 _TABLES_EVERY = 1_000_000_000
 _KINDS = frozenset({"pipe", "fifo", "socket", "mqueue", "memfd"})
 _WRITE = CODES["write"]
-_TABLE_CALLS = frozenset({"pipe", "pipe2", "fork", "close", "fcntl"})
+_TABLE_CODES = frozenset(CODES[name] for name in ("pipe", "pipe2", "fork", "close", "fcntl"))
 
 
 class LabError(Exception):
@@ -88,7 +91,10 @@ class Lab:
         self._tables: dict[int, tuple[Descriptor, ...]] = {}
         self._stale_tables = True
         self._tables_at = 0
+        self._table_calls = 0
         self._counters_at = 0
+        self._heads = 0
+        self._ticked = 0
         self._counters: dict[str, Counters] = {}
         self._settings: dict[str, Settings] = {}
         self._rows: dict[str, tuple[Held, ...]] = {}
@@ -145,11 +151,11 @@ class Lab:
             handle.taken_over = True
 
     def _await_workers(self, held: bool) -> None:
-        """Wait until every process has taken its seat; held from the start, the children are not forked yet."""
+        """Wait until every process sits and answers; held from the start, the children are not forked yet."""
         deadline = time.monotonic() + START_SECONDS
         first = [handle for handle in self.handles if handle.seat is not None]
         wanted = first[: len(self._plan.trees)] if held else first
-        while not all(handle.born() for handle in wanted):
+        while not all(handle.born() and (held or handle.answers) for handle in wanted):
             if time.monotonic() > deadline:
                 raise LauncherError("the workers did not start in time" + self._first_error())
             for message in self.launcher.hear(0.001):
@@ -243,8 +249,19 @@ class Lab:
         return [*beginning, *records]
 
     def tick(self) -> bool:
-        """Drain, sample and fold; True when the state changed."""
+        """Drain, sample and fold; True when the state changed. While everybody stands still, ten times a second."""
+        heads = sum(handle.ring.head() for handle in self.handles)
+        moment = now()
+        if heads == self._heads and self._nobody_moves() and moment - self._ticked < _STILL_EVERY:
+            return False
+        self._heads, self._ticked = heads, moment
         return bool(self.batch())
+
+    def _nobody_moves(self) -> bool:
+        if self._queued or any(handle.requests for handle in self.handles):
+            return False
+        states = [self.state_of(handle) for handle in self.handles if handle.alive]
+        return all(state is not None and state.state in _STILL and not state.pending for state in states)
 
     def _fold(self, records: list[Record]) -> None:
         self.state = fold(self.state, records, self.channel.reduce)
@@ -257,7 +274,7 @@ class Lab:
         records += [self._birth(handle) for handle in self.handles if self._meet(handle)]
         glances = {id(handle): glance(handle) for handle in self.handles if handle.alive}
         calls = self._drain(t, records)
-        self._refresh_tables(calls, t)
+        self._refresh_tables(t)
         self._note_closed(calls)
         counters = self._counters_due(t)
         records += counters
@@ -319,8 +336,12 @@ class Lab:
                         closed = self._closed_ends.setdefault(key(call.process, call.cell), {})
                         closed[row.number] = Held(row.number, row.target, f"{row.access} closed")
 
-    def _refresh_tables(self, calls: Sequence[Call | Access], t: int) -> None:
-        changed = self._stale_tables or any(call.name in _TABLE_CALLS for call in calls)
+    def _refresh_tables(self, t: int) -> None:
+        # By the counts, not by the calls: flat out, most of these are never decoded.
+        rows = (row for handle in self.handles if handle.pid for row in handle.ring.rows())
+        made = sum(row.calls for row in rows if row.operation in _TABLE_CODES)
+        changed = self._stale_tables or made != self._table_calls
+        self._table_calls = made
         if not changed and t - self._tables_at < _TABLES_EVERY:
             return
         self._stale_tables = False
@@ -420,28 +441,40 @@ class Lab:
             if not handle.alive:
                 continue
             if _wait_for_end(handle, 0):
-                records += self._farewell(handle)
+                if self._status_of(handle) is not None or self._gone_long(handle):
+                    records += self._farewell(handle)
                 continue
             state = self._watcher.look(handle, glances.get(id(handle)), self.seen)
             if state is not None:
                 records.append(state)
         return records
 
-    def _farewell(self, handle: Handle) -> list[Record]:
-        """Everything that is left to say of a process that has ended."""
-        status = handle.status
-        if status is None and handle.probe is not None:
+    def _status_of(self, handle: Handle) -> str | None:
+        """How a process ended: by the launcher's word, the kernel's while it is a zombie, or its parent's waitpid."""
+        if handle.status is None and handle.probe is not None:
             sample = handle.probe.sample()
             if sample.exit_code is not None:
-                status = exit_reason(sample.exit_code)
-        if status is None:
-            status = self._status_from_parent(handle)
+                handle.status = exit_reason(sample.exit_code)
+        if handle.status is None:
+            handle.status = self._status_from_parent(handle)
+        return handle.status
+
+    def _gone_long(self, handle: Handle) -> bool:
+        """Whether nobody has told for a while how it ended: who reaped it may be about to say so."""
+        if not handle.gone:
+            handle.gone = now()
+        return now() - handle.gone > _PATIENCE
+
+    def _farewell(self, handle: Handle) -> list[Record]:
+        """Everything that is left to say of a process that has ended."""
+        status = self._status_of(handle)
+        t = self.clock.time()
+        unfinished = self._in_flight(handle, t)
         handle.ended = True
-        handle.status = status
         self._stale_tables = True
         self._tables.pop(handle.pid, None)
-        t = self.clock.time()
-        records: list[Record] = [self._collector.counters(handle, t, None)]
+        records: list[Record] = [unfinished] if unfinished is not None else []
+        records.append(self._collector.counters(handle, t, None))
         words = handle.ring.words
         if words[W_FAILED]:
             failed = Key.of(words[W_FAILED])
@@ -616,7 +649,7 @@ class Lab:
             time.sleep(0.002)
 
     def _in_flight(self, handle: Handle, t: int) -> Call | None:
-        """The call that a worker is asleep in at the end: its result is not known and never will be."""
+        """The call that a worker is in when it ends, or the session does: it never returns (strace: `= ?`)."""
         if not handle.alive:
             return None
         current = handle.ring.current()
@@ -625,7 +658,9 @@ class Lab:
         word = Key.of(current.key)
         operation = handle.ring.operations[word.operation]
         state = self.state_of(handle)
-        args = state.before.args if state is not None and state.before is not None else str(word.fd)
+        before = state.before if state is not None else None
+        told = before is not None and (before.name, before.fd) == (operation.name, word.fd)
+        args = before.args if before is not None and told else str("" if word.fd is None else word.fd)
         label = handle.ring.object_label(word.object) if word.object else None
         line = self._listing.line(handle.ring.code_name(word.code), word.lasti)
         return Call(
@@ -652,8 +687,9 @@ class Lab:
             handle.signal(signal.SIGKILL)
         for handle in living:
             _wait_for_end(handle, 1.0)
-        if living and self.alive:
-            self._hear_launcher(0.05)
+        deadline = now() + _PATIENCE
+        while self.alive and now() < deadline and any(self._status_of(handle) is None for handle in living):
+            self._hear_launcher(0.01)
         if self.state.header is not None:
             records += [record for handle in living for record in self._farewell(handle)]
         if self.state.header is not None:

@@ -41,7 +41,8 @@ class ProcessState:
     Attributes:
         earlier: Counts of processes that filled the role before (a restart).
         rate: Messages a second over the last two counter records.
-        nulls: Operations in a row that came back empty-handed (EAGAIN).
+        empties: When operations came back empty-handed (EAGAIN, EINTR).
+        unfinished: Calls that it, or whoever filled the role before, was in when it ended: they never returned.
     """
 
     role: str
@@ -59,6 +60,7 @@ class ProcessState:
     rate: float = 0.0
     spans: tuple[Span, ...] = ()
     empties: tuple[int, ...] = ()
+    unfinished: tuple[Call, ...] = ()
     cell: str | None = None
 
 

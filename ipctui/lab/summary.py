@@ -18,7 +18,7 @@ def summary(state: LabState, channel: Channel | None) -> Summary:
         role: {
             "sent": sum(counters.sent for counters in totals[role]),
             "received": sum(counters.received for counters in totals[role]),
-            "calls": _calls(totals[role], names, _in_flight(state, role)),
+            "calls": _calls(totals[role], names, process.unfinished),
             "ended": process.status,
         }
         for role, process in state.processes.items()
@@ -51,23 +51,22 @@ def _object_names(state: LabState) -> dict[str, str]:
     """Objects by their kind and order of appearance (pipe 1, pipe 2): an inode is the machine's."""
     counts: dict[str, int] = {}
     names = {}
-    for place in state.channels:
+    counted = (
+        count.object
+        for process in state.processes.values()
+        for counters in _total(process)
+        for count in counters.calls
+        if count.object is not None
+    )
+    # A session can be over before anybody has looked at its objects: those are known from the counts alone.
+    for place in dict.fromkeys((*state.channels, *counted)):
         kind = place.partition(":[")[0] if ":[" in place else place
         counts[kind] = counts.get(kind, 0) + 1
         names[place] = f"{kind} {counts[kind]}" if ":[" in place else place
     return names
 
 
-def _in_flight(state: LabState, role: str) -> list[Call]:
-    process = state.processes[role]
-    return [
-        call
-        for call in state.calls
-        if isinstance(call, Call) and call.result is None and call.process == process.role and call.cell == process.cell
-    ]
-
-
-def _calls(counters: Iterable[Counters], names: dict[str, str], in_flight: list[Call]) -> list[dict[str, Any]]:
+def _calls(counters: Iterable[Counters], names: dict[str, str], in_flight: Iterable[Call]) -> list[dict[str, Any]]:
     joined: dict[tuple[str, int | None, str | None], dict[str, Any]] = {}
     for record in counters:
         for count in record.calls:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 now = time.monotonic_ns
 """Nanoseconds of CLOCK_MONOTONIC (clock_gettime(2)); the same in every process of the machine."""
@@ -20,6 +19,8 @@ class Clock:
     @classmethod
     def start(cls) -> Clock:
         """A clock whose zero is this moment."""
+        from datetime import UTC, datetime  # the workers share this module, and have no use for that one
+
         return cls(now(), datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
     def time(self, monotonic: int | None = None) -> int:

@@ -65,6 +65,8 @@ def read_recording(path: Path) -> Recording:
         else:
             records.append(record)
     if header is None:
+        if problems:
+            raise RecordingError(f"{problems[0]}; this is no recording of ipctui, or only its beginning")
         raise RecordingError(f"{path}: the file is empty; a recording begins with a header line")
     if header.version > VERSION:
         problems.append(

@@ -376,6 +376,8 @@ _KINDS: dict[str, type[Any]] = {
 
 def to_json(record: Record) -> dict[str, Any]:
     """A record as JSON values; fields that hold their default are left out, but for those that readers count on."""
+    if isinstance(record, Unknown):
+        return {"kind": record.named, "t": record.t}
     body: dict[str, Any] = {"kind": record.kind}
     for name, default in _FIELDS[type(record)]:
         value = getattr(record, name)
@@ -435,6 +437,7 @@ def _build(kind: type[Any], body: Mapping[str, Any], where: str) -> Any:
     return kind(**values)
 
 
+_LARGEST = 1 << 63
 Reader = Callable[[Any, str], Any]
 _READERS: dict[type[Any], dict[str, tuple[Reader, bool]]] = {}
 
@@ -462,12 +465,21 @@ def _reader(hint: Any) -> Reader:
     if origin is tuple:
         return _tuple_reader(args)
     if origin is dict:
-        return _checked(dict)
+        return _dict_reader(args[1])
     if dataclasses.is_dataclass(hint):
         return lambda value, where: _build(hint, _checked(dict)(value, where), where)  # type: ignore[arg-type]
     if hint is float:
         return _checked((int, float))
     return _checked(hint)
+
+
+def _dict_reader(values: Any) -> Reader:
+    if values is Any:
+        return _checked(dict)
+    inner = _reader(values)
+    return lambda value, where: {
+        name: inner(item, f"{where}: {name}") for name, item in _checked(dict)(value, where).items()
+    }
 
 
 def _tuple_reader(args: tuple[Any, ...]) -> Reader:
@@ -486,8 +498,12 @@ def _tuple_reader(args: tuple[Any, ...]) -> Reader:
 
 def _checked(wanted: Any) -> Reader:
     def check(value: Any, where: str) -> Any:
+        if wanted is Any:
+            return value
         # A bool is an int to Python, and to no reader of a recording.
-        if wanted is Any or (isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)):
+        if isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool):
+            if isinstance(value, int | float) and not -_LARGEST <= value <= _LARGEST:
+                raise RecordError(f"{where}: a number that no measure has")
             return value
         name = "number" if isinstance(wanted, tuple) else wanted.__name__
         raise RecordError(f"{where}: {name} expected, not {type(value).__name__}")

@@ -41,6 +41,7 @@ from ipctui.trace.operations import Operation, names_table, parse_names_table
 MAGIC: Final = int.from_bytes(b"ipctui\x00\x01", "little")
 VERSION: Final = 1
 BYTE_ORDER: Final = 0x0102030405060708
+_OTHER_BYTE_ORDER: Final = 0x0807060504030201
 RECORD: Final = struct.Struct("@QQQQqqQ32sQ")
 RECORD_SIZE: Final = RECORD.size
 SLOTS: Final = 8192
@@ -214,10 +215,10 @@ class RingMemory:
 
     def _check(self) -> None:
         words = self.words
-        if words[W_MAGIC] != MAGIC:
-            raise RingError("this memory is no ring of ipctui's")
-        if words[W_BYTE_ORDER] != BYTE_ORDER:
+        if words[W_BYTE_ORDER] == _OTHER_BYTE_ORDER:
             raise RingError("this ring was written in the other byte order")
+        if words[W_MAGIC] != MAGIC or words[W_BYTE_ORDER] != BYTE_ORDER:
+            raise RingError("this memory is no ring of ipctui's")
         if (words[W_VERSION], words[W_RECORD_SIZE], words[W_SLOTS]) != (VERSION, RECORD_SIZE, SLOTS):
             raise RingError(f"this ring has version {words[W_VERSION]}; version {VERSION} is known here")
 
@@ -281,8 +282,10 @@ class RingReader:
         if head - first > most:
             self.skipped += head - first - most
             first = head - most
-        raw = self._copy(first, head)
         self.taken = head
+        if first == head:
+            return []
+        raw = self._copy(first, head)
         # The slot at the writer's head is being overwritten right now, hence the +1.
         valid_from = self.head() + 1 - SLOTS
         if valid_from > first:
@@ -290,7 +293,7 @@ class RingReader:
         return [
             Entry(*fields[:8])
             for fields in RECORD.iter_unpack(raw)
-            if fields[0] == fields[8] and fields[0] > valid_from
+            if fields[0] == fields[8] and valid_from < fields[0] <= head
         ]
 
     def current(self) -> Current:

@@ -8,7 +8,7 @@ _PICTURES = {code: chr(0x2400 + code) for code in range(32)} | {0x7F: "\u2421"}
 _PICTURES |= dict.fromkeys(range(0x80, 0xA0), "\ufffd")
 _INVISIBLE = ("Cf", "Zl", "Zp", "Cs", "Co", "Cn")
 _SHOWN = 32
-_C_ESCAPES = {0x07: "\\a", 0x08: "\\b", 0x09: "\\t", 0x0A: "\\n", 0x0B: "\\v", 0x0C: "\\f", 0x0D: "\\r"}
+_C_ESCAPES = {0x09: "\\t", 0x0A: "\\n", 0x0B: "\\v", 0x0C: "\\f", 0x0D: "\\r"}
 
 
 def visible(text: str) -> str:
@@ -58,9 +58,9 @@ def duration(nanoseconds: int) -> str:
     if nanoseconds < 1_000_000_000:
         return f"{nanoseconds // 1_000_000} ms"
     seconds = nanoseconds / 1e9
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02d} min"
 
 
 def clock_face(nanoseconds: int) -> str:

@@ -39,8 +39,14 @@ from ipctui.widgets.view import Offer, Pane, View
 BEAT = 1 / 25
 """Seconds between two ticks of the laboratory."""
 
-FRAME = 1 / 20
+FRAME = 1 / 15
 """Seconds between two drawings, at least."""
+
+STILL = 1 / 5
+"""Seconds longer between two drawings while nothing moves but the clock."""
+
+REACTION = 0.004
+"""Seconds in which a worker has reached its gate after an order: what came of it is drawn then, not a beat later."""
 
 _TENTH = 100_000_000
 
@@ -172,7 +178,7 @@ class IpctuiApp(App[None]):
         if self._same(wanted):
             return
         seconds = time.monotonic()
-        if seconds < self._due:
+        if seconds < self._due + (STILL if self._only_time_passed(wanted) else 0.0):
             return
         self._due = max(self._due + FRAME, seconds)
         self._shown = wanted
@@ -181,6 +187,11 @@ class IpctuiApp(App[None]):
     def _same(self, wanted: tuple[Any, ...]) -> bool:
         # The state by identity: comparing two of them costs more than drawing.
         return bool(self._shown) and wanted[0] is self._shown[0] and wanted[1:] == self._shown[1:]
+
+    def _only_time_passed(self, wanted: tuple[Any, ...]) -> bool:
+        if not self._shown or wanted[0] is not self._shown[0] or wanted[2:] != self._shown[2:]:
+            return False
+        return bool(replace(wanted[1], now=0) == replace(self._shown[1], now=0))
 
     def drawn(self, view: View) -> Frame:
         """The frame of a view at the present size."""
@@ -236,6 +247,12 @@ class IpctuiApp(App[None]):
             self.say("this is a recording: nothing in it can be commanded", "warning")
             return
         self.source.command(command, "key")
+        self.beat()
+        if self._beat is not None:
+            self.set_timer(REACTION, self._react)
+
+    def _react(self) -> None:
+        self._due = 0.0
         self.beat()
 
     def pause(self) -> None:

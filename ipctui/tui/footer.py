@@ -12,6 +12,7 @@ from ipctui.tui.actions import ACTIONS, Action, by_id
 from ipctui.tui.orders import other_side
 from ipctui.widgets.canvas import Canvas, Frame, Hit
 from ipctui.widgets.view import Pane, View
+from ipctui.widgets.words import word
 
 SMALLEST = (80, 24)
 """Columns and rows that every pane is made to fit."""
@@ -109,7 +110,7 @@ def _items(
     for offer in pane.offers:
         action = actions.get(f"offer-{offer.key}")
         if action is not None:
-            yield _Item(action.id, action.shown, offer.name)
+            yield _Item(action.id, action.shown, word(view.language, offer.name))
     for id in ("menu", "help", "quit"):
         yield _item(actions[id], view)
 

@@ -14,6 +14,7 @@ import stat
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import platformdirs
@@ -33,7 +34,9 @@ _SHOWN = {
     "enter": "Enter",
     "pageup": "PageUp",
     "pagedown": "PageDown",
-    "minus": "-",
+    "up": "Up",
+    "down": "Down",
+    "space": "space",
 }
 _Keys = dict[str, tuple[str, ...]]
 
@@ -97,16 +100,21 @@ def applied(keymap: Mapping[str, str], actions: Sequence[Action] = ACTIONS) -> t
 
 def shown(key: str) -> str:
     """How a key is printed: `question_mark` as ?, `ctrl+h` as Ctrl+H."""
-    from textual.keys import key_to_character
-
     if key in _SHOWN:
         return _SHOWN[key]
     *modifiers, base = key.split("+")
-    character = key_to_character(base)
+    character = _characters().get(base, base)
     if not modifiers:
-        return character if character and character.isprintable() and character != " " else key
-    named = _SHOWN.get(base) or (character.upper() if character and character.isprintable() else base)
-    return "+".join([*(modifier.capitalize() for modifier in modifiers), named if base != "space" else base])
+        return character
+    return "+".join([*(each.capitalize() for each in modifiers), _SHOWN.get(base) or character.upper()])
+
+
+@cache
+def _characters() -> dict[str, str]:
+    """Textual's names of the keys that write a character of ASCII, and the characters."""
+    from textual.keys import _character_to_key
+
+    return {_character_to_key(chr(code)): chr(code) for code in range(0x21, 0x7F)}
 
 
 def _read(path: Path) -> dict[str, object]:
@@ -144,11 +152,11 @@ def _key(text: str) -> str:
     return key
 
 
-def _names() -> list[str]:
-    from textual.keys import Keys, _character_to_key
+@cache
+def _names() -> tuple[str, ...]:
+    from textual.keys import Keys
 
-    named = {key.value for key in Keys if "+" not in key.value and "<" not in key.value}
-    return sorted(named | {_character_to_key(chr(code)) for code in range(0x21, 0x7F)})
+    return (*(key.value for key in Keys if "+" not in key.value and "<" not in key.value), *_characters())
 
 
 def _without_shadows(wanted: _Keys, actions: Sequence[Action], problems: list[str]) -> _Keys:

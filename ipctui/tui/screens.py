@@ -16,7 +16,11 @@ from textual.widgets.option_list import Option
 
 from ipctui.trace.text import visible
 from ipctui.tui.actions import GROUPS, Action
+from ipctui.widgets.canvas import wrapped
 from ipctui.widgets.view import Offer
+
+_KEY_WIDTH = 11
+_ABOUT_WIDTH = 54
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,10 @@ def _offer_key(offer: Offer, actions: Sequence[Action]) -> str:
 
 
 def _key_line(key: str, about: str) -> Content:
-    return Content.assemble((f"  {key:<11}", "bold $text-accent"), f"{about}\n")
+    lines = wrapped(about, _ABOUT_WIDTH, 9)
+    return Content.assemble(
+        (f"  {key:<{_KEY_WIDTH}}", "bold $text-accent"), f"\n{' ' * (_KEY_WIDTH + 2)}".join(lines), "\n"
+    )
 
 
 def _line(choice: Choice) -> Content:
@@ -175,6 +182,8 @@ CSS = """
 .over .hint { color: $text-muted; width: 1fr; height: auto; }
 .over Input { border: none; height: 1; padding: 0; background: $panel; }
 .over OptionList { border: none; height: auto; max-height: 18; padding: 0; background: $surface; }
+.over OptionList:focus { background-tint: $foreground 0%; }
+CommandPalette SearchIcon { display: none; }
 .over VerticalScroll { height: 1fr; }
 .over Markdown { padding: 0; margin: 1 0 0 0; background: $surface; }
 """

@@ -76,6 +76,7 @@ _ASCII = str.maketrans(
         "↔": "/",
         "µ": "u",
         "╱": "/",
+        "╳": "X",
         "✓": "v",
         "•": "*",
         "⏸": "=",
@@ -107,6 +108,14 @@ class Canvas:
         """Put text at a cell, cut at the canvas's edge or after `width` cells (then with an ellipsis); the next x."""
         if not 0 <= y < self.height:
             return x
+        if (
+            text.isascii()
+            and x >= 0
+            and (end := x + len(text)) <= (self.width if width is None else min(self.width, x + width))
+        ):
+            # Most text is like this: every character one cell, and all of it fits.
+            self._cells[y][x:end] = [(char, role) for char in text]
+            return end
         limit = self.width if width is None else min(self.width, x + width)
         if cell_len(text) > limit - x:
             text = cut(text, limit - x)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
+from rich.cells import cell_len
+
 from ipctui.lab.state import ProcessState
 from ipctui.trace.records import Held, State
-from ipctui.trace.text import duration, grouped
+from ipctui.trace.text import grouped
 from ipctui.widgets.canvas import Canvas, Span, wrapped
 from ipctui.widgets.view import View
 from ipctui.widgets.words import STATE_GLYPHS, STATE_ROLES, word
+
+_CLAUSES = re.compile(r" \(| at |; | while ")
+"""Where a reason may end early and still be true."""
 
 
 def draw_card(canvas: Canvas, process: ProcessState, view: View, x: int, y: int, width: int, height: int) -> None:
@@ -33,12 +40,15 @@ def card_lines(process: ProcessState, view: View, width: int, height: int) -> li
     language = view.language
     state = process.state
     head = [[span] for span in state_lines(process, view)]
-    kernel = [line] if (line := _kernel_line(state, language)) else []
-    rows = descriptor_lines(process.descriptors, language, max(1, height - 5))
+    kernel = [line] if (line := _kernel_line(state, language, width)) else []
+    if process.exited is not None:
+        rows: list[list[Span]] = [[(word(language, "all ends closed"), "dim")]] if process.descriptors else []
+    else:
+        rows = descriptor_lines(process.descriptors, language, width, max(1, height - 5))
     counts = [line for line in (count_line(process, language), error_line(process)) if line]
-    settings = [line] if (line := settings_line(process, language)) else []
+    settings = [line] if (line := settings_line(process, language, width)) else []
     fixed = len(head) + len(rows) + len(counts)
-    reason = _reason_lines(state, view, width, max(1, min(3, height - fixed - len(kernel) - len(settings))))
+    reason = _reason_lines(state, view, width, max(1, min(3, height - fixed - len(kernel))))
     for optional in (settings, kernel):
         if fixed + len(reason) + len(kernel) + len(settings) > height:
             optional.clear()
@@ -49,7 +59,8 @@ def state_lines(process: ProcessState, view: View) -> list[Span]:
     """The state in one line: glyph, word, operation, and for how long."""
     state, language = process.state, view.language
     if process.exited is not None:
-        return [(f"✝ {word(language, 'EXITED')} {process.status or ''}".rstrip(), "ended")]
+        role = "error" if (process.status or "").startswith("signal") else "ended"
+        return [(f"✝ {word(language, 'EXITED')} {process.status or ''}".rstrip(), role)]
     if state is None:
         return [(f"? {word(language, 'UNKNOWN')}", "unknown")]
     text = f"{STATE_GLYPHS.get(state.state, '?')} {word(language, state.state.upper())}"
@@ -57,7 +68,7 @@ def state_lines(process: ProcessState, view: View) -> list[Span]:
     if state.state == "held" and operation:
         text += f" {word(language, 'before')} {operation}"
     elif state.state in ("blocked", "paced", "stopped") and operation:
-        text += f" {operation}"
+        text += f" {operation.removesuffix('()')}"
     if state.state == "blocked" and state.since is not None:
         text += f" {age(state, view)}"
     return [(text, STATE_ROLES.get(state.state, "unknown"))]
@@ -72,10 +83,13 @@ def operation_text(state: State) -> str:
 
 
 def age(state: State, view: View) -> str:
-    """How long a state has lasted at the view's moment, in tenths of a second so that it does not jitter."""
+    """How long a state has lasted at the view's moment: tenths of a second at first, five cells at most."""
     since = state.since if state.since is not None else state.t
-    lasted = max(view.now - since, 0)
-    return f"{lasted / 1e9:.1f} s" if lasted < 60_000_000_000 else duration(lasted)
+    tenths = max(view.now - since, 0) // 100_000_000
+    if tenths < 100:
+        return f"{tenths // 10}.{tenths % 10} s"
+    seconds = tenths // 10
+    return f"{seconds} s" if seconds < 1000 else f"{seconds // 60} m" if seconds < 60_000 else f"{seconds // 3600} h"
 
 
 def _reason_lines(state: State | None, view: View, width: int, most: int) -> list[list[Span]]:
@@ -87,51 +101,70 @@ def _reason_lines(state: State | None, view: View, width: int, most: int) -> lis
         lines.append([(f" {word(language, 'by you')}, {age(state, view)}", "held")])
     if state.reason and state.state in ("blocked", "unknown"):
         role = "blocked" if state.state == "blocked" else "unknown"
-        lines += [[(" " + line, role)] for line in wrapped(state.reason, width - 1, most)]
+        lines += [[(" " + line, role)] for line in wrapped(_shortened(state.reason, width - 1, most), width - 1, most)]
     if state.progress is not None:
         done, size = state.progress
-        lines.append([(f" {word(language, 'half written')} {grouped(done)}/{grouped(size)}", "warning")])
+        lines.append([(f" {grouped(done)}/{grouped(size)} B {word(language, 'written')}", "warning")])
     if state.pending:
         lines.append([(f" {word(language, 'pending')}: {state.pending}", "held")])
     return lines
 
 
-def _kernel_line(state: State | None, language: str) -> list[Span]:
+def _shortened(reason: str, width: int, most: int) -> str:
+    """A reason without the clauses that `most` lines have no room for: half a sentence says less than a short one."""
+    ends = [len(reason), *sorted((found.start() for found in _CLAUSES.finditer(reason)), reverse=True)]
+    fitting = (reason[:end] for end in ends if len(wrapped(reason[:end], width, most + 1)) <= most)
+    return next(fitting, reason)
+
+
+def _kernel_line(state: State | None, language: str, width: int) -> list[Span]:
     if state is None or state.kernel is None or state.kernel == "X":
         return []
-    where = state.wchan if state.state in ("blocked", "unknown", "held") else None
-    return [(f" {word(language, 'kernel')} ", "dim"), (state.kernel, "number"), (f" {where or ''}".rstrip(), "dim")]
+    where = (state.wchan if state.state in ("blocked", "unknown", "held") else None) or ""
+    label = f" {word(language, 'kernel')} "
+    if cell_len(label) + 2 + len(where) > width:
+        label = " "
+    return [(label, "dim"), (state.kernel, "number"), (f" {where}".rstrip(), "dim")]
 
 
-def descriptor_lines(rows: tuple[Held, ...], language: str, most: int) -> list[list[Span]]:
+def descriptor_lines(rows: tuple[Held, ...], language: str, width: int, most: int) -> list[list[Span]]:
     """The descriptor table; where it is longer than `most` lines, closed ends are joined in one."""
     if not rows:
         return []
-    lines = [_descriptor(row, language) for row in rows]
+    lines = [_descriptor(row, language, width) for row in rows]
     if len(lines) <= most:
         return lines
     still_open = [row for row in rows if not row.end.endswith("closed")]
     closed = [str(row.fd) for row in rows if row.end.endswith("closed")]
-    lines = [_descriptor(row, language) for row in still_open]
+    lines = [_descriptor(row, language, width) for row in still_open]
     if closed:
         lines.append([(f"{', '.join(closed)} {word(language, 'closed')}", "dim")])
     return lines[:most]
 
 
-def _descriptor(row: Held, language: str) -> list[Span]:
+def _descriptor(row: Held, language: str, width: int) -> list[Span]:
     end, _, closed = row.end.partition(" ")
     shown = word(language, end)
     if closed:
         return [(f"{row.fd} {shown:<5} {word(language, 'closed')}", "dim")]
     arrow = {"read": "◂", "write": "▸"}.get(end, "↔")
-    whom = ", ".join(f"{role} {fd}" for role, fd in row.peers[:2]) or "–"
-    if len(row.peers) > 2:
-        whom += f" +{len(row.peers) - 2}"
+    whom = _peers(row, width - 12)
     flags = (" NONBLOCK" if row.nonblocking else "") + (" DIRECT" if row.packets else "")
     spans: list[Span] = [(f"{row.fd} ", "number"), (f"{shown:<5} ", "text"), (f"{arrow} {whom}", "text")]
     if flags:
         spans.append((flags, "warning"))
     return spans
+
+
+def _peers(row: Held, width: int) -> str:
+    """Who holds the other end, with the descriptor there; as many as fit, the others counted."""
+    for count in range(len(row.peers), 0, -1):
+        whom = ", ".join(f"{role} {fd}" for role, fd in row.peers[:count])
+        if count < len(row.peers):
+            whom += f" +{len(row.peers) - count}"
+        if len(whom) <= width or count == 1:
+            return whom
+    return "–"
 
 
 def count_line(process: ProcessState, language: str) -> list[Span]:
@@ -158,6 +191,8 @@ def error_line(process: ProcessState) -> list[Span]:
         spans.append((f"{name} {grouped(times)} ", "empty" if name == "EAGAIN" else "error"))
     if process.counters is not None and process.counters.received > process.counters.whole:
         spans.append((f"torn {grouped(process.counters.received - process.counters.whole)}", "error"))
+    if spans:
+        spans[-1] = (spans[-1][0].rstrip(), spans[-1][1])
     return spans
 
 
@@ -170,15 +205,19 @@ def _errors(process: ProcessState) -> dict[str, int]:
     return errors
 
 
-def settings_line(process: ProcessState, language: str) -> list[Span]:
-    """Blocking or not, pace and message size, as the user has set them."""
+def settings_line(process: ProcessState, language: str, width: int) -> list[Span]:
+    """Blocking or not, pace and message size, as the user has set them; shorter where there is less room."""
     settings = process.settings
     if settings is None or process.exited is not None:
         return []
     open_rows = [row for row in process.descriptors if not row.end.endswith("closed")]
     mode = "non-blocking" if any(row.nonblocking for row in open_rows) else "blocking"
+    mode = word(language, mode)
     pace = f"{settings.rate:g} {word(language, 'msg/s')}" if settings.rate else word(language, "flat out")
-    return [(f"{word(language, mode)} · {pace} · {grouped(settings.size)} B", "dim")]
+    short = f"{settings.rate:g}/s" if settings.rate else pace
+    size = f"{grouped(settings.size)} B"
+    forms = (f"{mode} · {pace} · {size}", f"{mode} · {short} · {size}", f"{mode} {short} {size}", f"{mode} · {short}")
+    return [(next((form for form in forms if cell_len(form) <= width), forms[-1]), "dim")]
 
 
 def draw_roster(

@@ -13,20 +13,29 @@ from ipctui.widgets.words import word
 _MOST_SLOTS = 16
 
 
-def draw_channel(canvas: Canvas, channel: Channel, view: View, x: int, y: int, width: int, height: int) -> None:
-    """Draw what is known of a channel in at most `height` lines."""
-    for line, spans in enumerate(channel_lines(channel, view, width, height)):
+def draw_channel(
+    canvas: Canvas,
+    channel: Channel,
+    view: View,
+    x: int,
+    y: int,
+    width: int,
+    height: int,
+    waited_for: bool = False,
+) -> None:
+    """Draw what is known of a channel in at most `height` lines; `waited_for` when a writer sleeps before it."""
+    for line, spans in enumerate(channel_lines(channel, view, width, height, waited_for)):
         canvas.spans(x, y + line, spans, width)
 
 
-def channel_lines(channel: Channel, view: View, width: int, height: int) -> list[list[Span]]:
+def channel_lines(channel: Channel, view: View, width: int, height: int, waited_for: bool = False) -> list[list[Span]]:
     """The most important first: fill, bar, slots, next, last, holders."""
     language = view.language
     if channel.closed:
         return [[(f"✝ {word(language, 'gone')}", "ended")]]
     if channel.used is None or channel.capacity is None:
         return [[("? " + (channel.refused or ""), "unknown")]]
-    fill = fill_line(channel, language)
+    fill = fill_line(channel, language, waited_for)
     level = bar(channel.used, channel.capacity, width)
     if height <= 2:
         if channel.slots is not None:
@@ -47,21 +56,26 @@ def channel_lines(channel: Channel, view: View, width: int, height: int) -> list
     return lines[:height] if height > 4 else [*lines[: height - 1], lines[5]]
 
 
-def is_full(channel: Channel) -> bool:
-    """Whether no slot is free; by bytes alone where the object has no slots."""
-    if channel.slots is not None and channel.slots_used is not None:
+def is_full(channel: Channel, waited_for: bool = False) -> bool:
+    """Whether nothing more goes in: the kernel let a writer sleep, no byte is free, or no slot for a packet.
+
+    Without a free slot a byte stream may still take what fits behind the last message, so that is not full.
+    """
+    if waited_for:
+        return True
+    if channel.packets and channel.slots is not None and channel.slots_used is not None:
         return channel.slots_used >= channel.slots
     return channel.used is not None and channel.capacity is not None and channel.used >= channel.capacity
 
 
-def fill_line(channel: Channel, language: str) -> list[Span]:
+def fill_line(channel: Channel, language: str, waited_for: bool = False) -> list[Span]:
     """`4,096 B of 4,096 FULL`."""
     unit = "B" if channel.unit == "bytes" else channel.unit
     spans: list[Span] = [
         (f"{grouped(channel.used or 0)} {unit} ", "number"),
         (f"{word(language, 'of')} {grouped(channel.capacity or 0)} ", "text"),
     ]
-    if is_full(channel):
+    if is_full(channel, waited_for):
         spans.append((word(language, "FULL"), "blocked"))
     elif not channel.used:
         spans.append((word(language, "empty"), "dim"))
@@ -114,10 +128,23 @@ def holders_line(channel: Channel, language: str) -> list[Span]:
     return spans
 
 
-def draw_contents(canvas: Canvas, channel: Channel, view: View, x: int, y: int, width: int, height: int) -> None:
-    """Draw what is in a channel, message by message, and its first bytes."""
+def draw_contents(
+    canvas: Canvas,
+    channel: Channel,
+    view: View,
+    x: int,
+    y: int,
+    width: int,
+    height: int,
+    waited_for: bool = False,
+) -> None:
+    """Draw what is in a channel, message by message, and its first bytes; `waited_for` when a writer sleeps."""
     language = view.language
-    canvas.spans(x, y, [(channel.object + "  ", "title"), *fill_line(channel, language), (" ", "text")], width)
+    if channel.closed or channel.used is None:
+        canvas.spans(x, y, [(channel.object + "  ", "title"), *channel_lines(channel, view, width, 1)[0]], width)
+        return
+    fill = fill_line(channel, language, waited_for)
+    canvas.spans(x, y, [(channel.object + "  ", "title"), *fill, (" ", "text")], width)
     canvas.spans(
         x, y + 1, [*slots_line(channel, language, width), ("  ", "text"), *holders_line(channel, language)], width
     )

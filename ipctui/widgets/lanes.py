@@ -99,7 +99,7 @@ def cell_states(process: ProcessState, first: int, columns: int, cell: int) -> l
 def _draw_links(
     canvas: Canvas, links: Sequence[Link], upper: str, x: int, y: int, first: int, columns: int, cell: int
 ) -> None:
-    """Between two lanes: a crossing where a message went straight over, a foot or a head where it waited."""
+    """Between two lanes: a crossing where a message went straight over (╳: one each way), else foot and head."""
     marks: dict[int, str] = {}
     for link in links:
         sent = link.sent // cell - first
@@ -107,7 +107,9 @@ def _draw_links(
         down = link.sender == upper
         if received is not None and received - sent <= 1:
             if 0 <= received < columns:
-                marks[received] = "╲" if down else "╱"
+                mark, other = ("╲", "╱") if down else ("╱", "╲")
+                # Both ways in one cell: a question and its answer.
+                marks[received] = "╳" if marks.get(received) in (other, "╳") else mark
             continue
         if 0 <= sent < columns:
             marks.setdefault(sent, "╵" if down else "╷")

@@ -73,7 +73,9 @@ def draw_program(canvas: Canvas, state: LabState, view: View, x: int, y: int, wi
     for row, text in enumerate(shown):
         number = first + start + row
         is_here = number == here
-        canvas.put(x, y + row, "▸ " if is_here else "  ", "code.current")
+        if is_here:
+            canvas.fill(x, y + row, width, "code.current")
+            canvas.put(x, y + row, "▸ ", "code.current")
         canvas.put(x + 2, y + row, visible(text[indent:]), "code.current" if is_here else "code", width - 2)
 
 

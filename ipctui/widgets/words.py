@@ -64,11 +64,14 @@ _WORDS: dict[str, dict[str, str]] = {
         "gone": "사라짐",
         "no message": "메시지 없음",
         "foreign": "외부 바이트",
-        "half written": "반쯤 쓰임",
+        "written": "쓰임",
+        "all ends closed": "모든 종단 닫힘",
         "holds no channel": "채널 없음",
         "kernel": "커널",
         "packets": "패킷",
         "filter": "필터",
+        "capacity": "용량",
+        "from pipe()": "pipe()부터",
     },
 }
 

@@ -13,7 +13,7 @@ import signal as _signal
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ipctui.trace.ring import W_RECEIVED, W_SENT, W_SINCE, W_SIZE, W_WHOLE
+from ipctui.trace.ring import OBJECTS, W_RECEIVED, W_SENT, W_SINCE, W_SIZE, W_WHOLE
 from ipctui.worker import messages
 from ipctui.worker.gate import Gate
 from ipctui.worker.journal import Journal
@@ -76,7 +76,7 @@ class Calls:
     ) -> None:
         self._children = children
         self._limit = limit
-        self._pieces = pieces
+        self._letters = {each.role: each.letter for each in (seat, *children)} if pieces else None
         self._arrive = arrive
         self.objects: dict[int, int] = {}
         self._labels: list[str] = []
@@ -93,7 +93,7 @@ class Calls:
         self.gate = Gate(self.journal, seat.gate, frozenset(seat.paced))
         for label in self._labels:
             self.journal.name_object(label)
-        self._tally = messages.Tally(self._pieces)
+        self._tally = messages.Tally(self._letters)
         self.traced = Traced(
             self.journal, self.gate.attend, lambda fd: self.settle(fd), lambda fd: self.objects.get(fd, 0)
         )
@@ -110,7 +110,7 @@ class Calls:
             self._labels.append(label)
             self.objects[fd] = self.journal.name_object(label)
         else:
-            self.objects[fd] = self._labels.index(label) + 1
+            self.objects[fd] = min(self._labels.index(label) + 1, OBJECTS - 1)
 
     # System calls, by their man-page names.
 

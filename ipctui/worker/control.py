@@ -103,6 +103,8 @@ class Control:
             detail = do(self, request, fds)
         except (RefusedError, OSError) as error:
             self._answer(number, "refused", str(error))
+        except (KeyError, IndexError, TypeError) as error:
+            self._answer(number, "refused", f"the request lacks something: {error!r}")
         else:
             if detail is not None:
                 self._answer(number, "done", detail)
@@ -191,12 +193,11 @@ class Control:
         """
         flags = fcntl.fcntl(fd, fcntl.F_GETFL)
         self._count_fcntl(fd, 1)
-        if flags & os.O_NONBLOCK:
-            return False
         head = self._head()
         self._woken = (fd, flags)
-        fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_NONBLOCK)
-        self._count_fcntl(fd, 1)
+        if not flags & os.O_NONBLOCK:  # else it went to sleep before its mode was changed
+            fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_NONBLOCK)
+            self._count_fcntl(fd, 1)
         deadline = now() + int(PATIENCE * 1e9)
         while self._head() == head and now() < deadline:
             signal.pthread_kill(self._main, WAKE_SIGNAL)

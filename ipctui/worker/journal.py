@@ -59,7 +59,7 @@ class Journal:
     def head(self) -> int:
         """How many records were published."""
         words = self.words
-        return sum(words[at + 1] for at in list(self._rows.values()))
+        return sum(words[at + 1] for at in set(self._rows.values()))
 
     def count_error(self, key: int, errno: int) -> None:
         """Add one to the operation's count of this errno."""

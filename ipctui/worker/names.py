@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from typing import Literal
 
 from ipctui.kernel.process import start_time
@@ -19,7 +18,7 @@ _NAME = re.compile(r"ipctui-([0-9]+)-([0-9]+)-([0-9a-f]{8})")
 
 def new_name() -> str:
     """A name that belongs to this process."""
-    return f"ipctui-{os.getpid()}-{start_time(os.getpid()) or 0}-{secrets.token_hex(4)}"
+    return f"ipctui-{os.getpid()}-{start_time(os.getpid()) or 0}-{os.urandom(4).hex()}"
 
 
 def owner_lives(name: str) -> bool | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from dataclasses import dataclass
 from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
@@ -76,6 +75,8 @@ def _perform(module: ModuleType, calls: Calls, order: Order) -> int:
             calls.words[W_FAILED] = calls.words[W_CURRENT]
             return 1
         except BaseException:
+            import traceback  # a defect of ours: only then is it worth its memory
+
             traceback.print_exc()
             return 70  # EX_SOFTWARE, sysexits.h
         return 0

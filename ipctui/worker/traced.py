@@ -59,8 +59,9 @@ class Traced:
         note: `note(name, fd, begin, result, argument, extra)`: records an operation that was made beside the
             program's own, on the main thread.
         resume: `resume(begin)`: records, in a forked child, that fork returned 0.
-        wakes: What the wake signal's handler appends: (when, key, begin) of the operation that it found. The kernel
-            ended that call with EINTR and Python made it again (PEP 475): each becomes a record of its own.
+        wakes: What the wake signal's handler appends: (when, key, begin) of the operation that it found. Where the
+            kernel ended that call with EINTR, Python made it again (PEP 475) and got EAGAIN: one more record. A call
+            that returned something (a write half done is not interrupted, it is short) was made once.
     """
 
     def __init__(
@@ -105,21 +106,23 @@ class Traced:
             words[row + 2] += size
             words[row + 1] += 1
 
-        def note_wakes(argument: int, extra: int, payload: bytes) -> None:
-            while wakes:
-                when, key, begin = wakes.pop(0)
-                publish(begin, key, -errno.EINTR, argument, extra, payload, when)
-                journal.count_error(key, errno.EINTR)
-                count(key)
+        def note_wake(begin: int, argument: int, extra: int, payload: bytes) -> None:
+            for when, key, since in wakes:
+                if since == begin:
+                    publish(begin, key, -errno.EINTR, argument, extra, payload, when)
+                    journal.count_error(key, errno.EINTR)
+                    count(key)
+                    break
+            wakes.clear()
 
         def announce(key: int, argument: int, extra: int, payload: bytes) -> None:
             nonlocal last_key
-            note_wakes(argument, extra, payload)
+            wakes.clear()
             attend(key, heads, argument, extra, payload)
             words[W_CURRENT] = last_key = key
 
         def failed(fd: int, key: int, begin: int, argument: int, extra: int, payload: bytes, error: OSError) -> None:
-            note_wakes(argument, extra, payload)
+            note_wake(begin, argument, extra, payload)
             number = error.errno or errno.EIO
             publish(begin, key, -number, argument, extra, payload, now())
             journal.count_error(key, number)
@@ -129,13 +132,16 @@ class Traced:
             settle(fd)
 
         w_base, w_count_at, w_count, w_total_at, w_total = 0, 0, 0, 0, 0
+        r_base, r_count_at, r_count, r_total_at, r_total = 0, 0, 0, 0, 0
 
         def choose_write(fd: int) -> None:
-            nonlocal w_fd, w_base, w_count_at, w_count, w_total_at, w_total
+            nonlocal w_fd, r_fd, w_base, w_count_at, w_count, w_total_at, w_total
             w_base = key_of(write_code, fd, object_of(fd))
             row = journal.row(w_base)
             w_fd, w_count_at, w_total_at = fd, row + 1, row + 2
             w_count, w_total = words[w_count_at], words[w_total_at]
+            if w_count_at == r_count_at:
+                r_fd = -1  # the table's last row is shared by all that found no other: nobody may keep its count
 
         def write(fd: int, data: bytes) -> int | None:
             nonlocal at, heads, last_key, w_count, w_total
@@ -166,14 +172,14 @@ class Traced:
                 at = HEADER_SIZE
             return result
 
-        r_base, r_count_at, r_count, r_total_at, r_total = 0, 0, 0, 0, 0
-
         def choose_read(fd: int) -> None:
-            nonlocal r_fd, r_base, r_count_at, r_count, r_total_at, r_total
+            nonlocal r_fd, w_fd, r_base, r_count_at, r_count, r_total_at, r_total
             r_base = key_of(read_code, fd, object_of(fd))
             row = journal.row(r_base)
             r_fd, r_count_at, r_total_at = fd, row + 1, row + 2
             r_count, r_total = words[r_count_at], words[r_total_at]
+            if r_count_at == w_count_at:
+                w_fd = -1
 
         def read(fd: int, size: int) -> bytes | None:
             nonlocal at, heads, last_key, r_count, r_total

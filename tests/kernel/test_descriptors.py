@@ -196,9 +196,7 @@ def test_looking_does_not_release_who_waits_to_open_a_fifo(spawn: Spawn, tmp_pat
     os.mkfifo(fifo)
     held = os.open(fifo, os.O_PATH)
     try:
-        child = spawn(
-            "import os,sys; print(flush=True); os.open(sys.argv[1], os.O_WRONLY)", fifo, pass_fds=(held,)
-        )
+        child = spawn("import os,sys; print(flush=True); os.open(sys.argv[1], os.O_WRONLY)", fifo, pass_fds=(held,))
         assert child.stdout is not None
         child.stdout.readline()
 

@@ -77,9 +77,7 @@ def test_without_proc_and_without_the_calls_it_never_raises(monkeypatch: pytest.
         assert not found[name].available, name
 
 
-@pytest.mark.parametrize(
-    ("scope", "available"), [("0", True), ("1", True), ("2", False), ("3", False), ("9", False)]
-)
+@pytest.mark.parametrize(("scope", "available"), [("0", True), ("1", True), ("2", False), ("3", False), ("9", False)])
 def test_yama(monkeypatch: pytest.MonkeyPatch, scope: str, available: bool) -> None:
     monkeypatch.setattr(machine, "_setting", lambda path: scope)
     found = machine._yama("ptrace_scope")

@@ -157,9 +157,7 @@ def no_getfd(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_getfd")
-def test_without_pidfd_getfd_a_read_end_is_opened_anew(
-    spawn: Spawn, observer: PipeObserver, pipe: list[int]
-) -> None:
+def test_without_pidfd_getfd_a_read_end_is_opened_anew(spawn: Spawn, observer: PipeObserver, pipe: list[int]) -> None:
     reader, writer = pipe
     target = os.readlink(f"/proc/self/fd/{reader}")
     os.write(writer, b"hello")

@@ -170,9 +170,7 @@ def test_ending_between_two_readings_is_no_refusal(spawn: Spawn, monkeypatch: py
         eventually(lambda: probe.sample().letter == "Z")
         real = probe._read
         answers = [living]
-        monkeypatch.setattr(
-            probe, "_read", lambda name: answers.pop() if name == "stat" and answers else real(name)
-        )
+        monkeypatch.setattr(probe, "_read", lambda name: answers.pop() if name == "stat" and answers else real(name))
         sample = probe.sample()
     assert (sample.alive, sample.running, sample.call, sample.refused) == (True, False, None, None)
 

@@ -35,9 +35,7 @@ WORDS = st.integers(0, 2**64 - 1)
         ("riscv64", "63 0x3 0x2 0x3 0x4 0x5 0x6 0xffffe8 0xffff8c", "syscall_63", None),
     ],
 )
-def test_a_captured_call_is_named_with_its_descriptor(
-    machine: str, text: str, name: str, fd: int | None
-) -> None:
+def test_a_captured_call_is_named_with_its_descriptor(machine: str, text: str, name: str, fd: int | None) -> None:
     call = decode(text, machine)
     assert isinstance(call, SystemCall)
     assert (call.name, call.fd, len(call.args)) == (name, fd, 6)

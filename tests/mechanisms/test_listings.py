@@ -29,7 +29,9 @@ SYSTEM_CALLS = {operation.name for operation in OPERATIONS if operation.syscall}
 def python_calls(function: str) -> list[str]:
     """The system calls met by a reader who follows each function where it is called, each at its first use."""
     functions = {
-        node.name: node for node in ast.parse(Path(program.__file__).read_text()).body if isinstance(node, ast.FunctionDef)
+        node.name: node
+        for node in ast.parse(Path(program.__file__).read_text()).body
+        if isinstance(node, ast.FunctionDef)
     }
     met: dict[str, None] = {}
 
@@ -50,7 +52,8 @@ def c_calls(source: str) -> list[str]:
     """The same of a C program, from main on."""
     bare = re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\])*"', " ", source, flags=re.DOTALL)
     functions = {
-        found[1]: found[2] for found in re.finditer(r"^[\w ]+?\b(\w+)\([^)]*\)\n\{\n(.*?)^\}", bare, re.DOTALL | re.MULTILINE)
+        found[1]: found[2]
+        for found in re.finditer(r"^[\w ]+?\b(\w+)\([^)]*\)\n\{\n(.*?)^\}", bare, re.DOTALL | re.MULTILINE)
     }
     met: dict[str, None] = {}
 

@@ -46,8 +46,8 @@ def of_hint(hint: Any) -> st.SearchStrategy[Any]:
     if dataclasses.is_dataclass(hint):
         return of_class(hint)  # type: ignore[arg-type]
     simple: dict[Any, st.SearchStrategy[Any]] = {
-        int: st.integers(-(1 << 70), 1 << 70),
-        float: st.floats(allow_nan=False),
+        int: st.integers(-(1 << 63), 1 << 63),
+        float: st.floats(-(2.0**63), 2.0**63),
         bool: st.booleans(),
         str: st.text(max_size=12),
     }

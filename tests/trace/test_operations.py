@@ -49,7 +49,10 @@ def test_the_kernels_names_are_those_that_strace_prints() -> None:
         "pid or os._exit(0); os.waitpid(pid, 0); os.close(w)"
     )
     done = subprocess.run(
-        ["strace", "-qq", "/usr/bin/env", "python3", "-I", "-S", "-c", program], capture_output=True, text=True, check=False
+        ["strace", "-qq", "/usr/bin/env", "python3", "-I", "-S", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         pytest.skip(f"strace may not trace here: {done.stderr.strip().splitlines()[-1]}")

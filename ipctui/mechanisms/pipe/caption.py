@@ -7,7 +7,7 @@ kernel said.
 from __future__ import annotations
 
 from ipctui.lab.state import LabState, ProcessState, cycle
-from ipctui.trace.records import Channel, State
+from ipctui.trace.records import Call, Channel, Event, State
 from ipctui.trace.text import grouped
 from ipctui.widgets.card import operation_text
 
@@ -15,7 +15,18 @@ from ipctui.widgets.card import operation_text
 def caption(state: LabState, language: str) -> str:
     """The sentence for a state."""
     korean = language == "ko"
-    rules = (_deadlock, _never_ends, _died, _blocked_writer, _blocked_reader, _polling, _all_ended)
+    rules = (
+        _deadlock,
+        _never_ends,
+        _died,
+        _stopped,
+        _stepping,
+        _torn,
+        _blocked_writer,
+        _blocked_reader,
+        _polling,
+        _all_ended,
+    )
     for rule in rules:
         sentence = rule(state, korean)
         if sentence:
@@ -100,15 +111,71 @@ def _died(state: LabState, korean: bool) -> str:
     for event in reversed(state.events):
         if event.name == "failed" and event.process is not None and _is_gone(state, event.process):
             call = f"{event.data.get('call')}({event.data.get('fd')})"
+            why = _why_failed(state, event)
             if korean:
-                return f"{event.process}의 {call} 호출이 실패해 프로그램이 끝났다: {event.data.get('errno')}. r로 다시 시작한다."
-            return f"{event.process} ended because its {call} failed: {event.data.get('errno')}. r restarts."
+                return f"{event.process}의 {call} 호출이 실패해 프로그램이 끝났다: {why}. r로 다시 시작한다."
+            return f"{event.process} ended because its {call} failed: {why}. r restarts."
     return ""
+
+
+def _why_failed(state: LabState, event: Event) -> str:
+    """The error by its name, and what it means."""
+    said = str(event.data.get("errno"))
+    for call in reversed(state.calls):
+        if isinstance(call, Call) and call.process == event.process and call.name == event.data.get("call"):
+            return f"{call.errno} ({said})" if call.errno else said
+    return said
+
+
+def _stopped(state: LabState, korean: bool) -> str:
+    for process in state.processes.values():
+        if process.exited is None and process.state is not None and process.state.state == "stopped":
+            if korean:
+                return f"{process.role}는 SIGSTOP으로 정지되었다. 커널이 SIGCONT까지 실행시키지 않는다(z): 누가 붙잡은 것도, 블록된 것도 아니다."
+            return (
+                f"{process.role} is stopped by SIGSTOP: the kernel does not run it until SIGCONT comes (z). "
+                "It is neither held nor blocked."
+            )
+    return ""
+
+
+def _stepping(state: LabState, korean: bool) -> str:
+    """Everybody alive stands at the gate: what the next step does."""
+    living = [process for process in state.processes.values() if process.exited is None]
+    if not living or not all(process.state is not None and process.state.state == "held" for process in living):
+        return ""
+    places = ", ".join(
+        f"{process.role} {operation_text(process.state)}" for process in living[:2] if process.state is not None
+    )
+    if korean:
+        return f"모두 다음 호출 직전에 붙잡혀 있다({places}). n은 선택한 프로세스의 호출 하나를 실행하고, space는 놓아준다."
+    return f"You hold everybody before the next call ({places}). n lets the selected one do it, space releases."
 
 
 def _is_gone(state: LabState, role: str) -> bool:
     process = state.processes.get(role)
     return process is not None and process.exited is not None
+
+
+def _torn(state: LabState, korean: bool) -> str:
+    """Messages in pieces, while nobody is held: then what the holding does is the news."""
+    if any(_held(state, role) for role in state.processes):
+        return ""
+    for process in state.processes.values():
+        counters = process.counters
+        if counters is None or counters.received <= counters.whole:
+            continue
+        torn, all_of_them = grouped(counters.received - counters.whole), grouped(counters.received)
+        if korean:
+            return (
+                f"받은 메시지 {all_of_them}개 중 {torn}개가 찢어졌다: PIPE_BUF(4,096바이트)보다 큰 write 사이에는 "
+                "다른 프로세스의 바이트가 끼어들 수 있다. [ 로 메시지를 줄여 보라."
+            )
+        return (
+            f"{torn} of {all_of_them} messages came torn: between the bytes of a write larger than PIPE_BUF (4,096) "
+            "the kernel may put another's. [ makes messages smaller."
+        )
+    return ""
 
 
 def _blocked_writer(state: LabState, korean: bool) -> str:
@@ -130,14 +197,16 @@ def _blocked_writer(state: LabState, korean: bool) -> str:
         if now.progress is not None:
             text += f" 메시지는 {grouped(now.progress[0])}/{grouped(now.progress[1])}바이트만 들어갔다."
         if held:
-            return text + f" {held[0]}의 read가 깨운다. {held[0]}는 붙잡혀 있다: space로 놓아준다."
+            return text + f" {held[0]}의 read가 깨울 텐데 붙잡혀 있다({held[0]}에서 space)."
         return text + (f" {now.wakers[0]}의 read가 깨운다." if now.wakers else "")
     taken = "one slot is" if channel.slots == 1 else f"{slots} slots are"
-    text = f"The pipe's {taken} taken ({fill} bytes): the kernel put {process.role}{more} to sleep in {call}."
+    if channel.packets:
+        taken = f"{slots} slots, a packet in each, are"
+    text = f"The pipe's {taken} taken, {fill} bytes: the kernel put {process.role}{more} to sleep in {call}."
     if now.progress is not None:
         text += f" {grouped(now.progress[0])} of its {grouped(now.progress[1])} bytes are in."
     if held:
-        return text + f" A read by {held[0]} would wake it. You hold {held[0]}: space releases it."
+        return text + f" A read by {held[0]} would wake it, but you hold {held[0]} (space)."
     return text + (f" A read by {now.wakers[0]} would wake it." if now.wakers else "")
 
 
@@ -148,17 +217,18 @@ def _blocked_reader(state: LabState, korean: bool) -> str:
             continue
         call = operation_text(now)
         if korean:
-            return f"파이프가 비어 커널이 {process.role}를 {call}에서 재웠다. {held[0]}의 write가 깨운다. {held[0]}는 붙잡혀 있다: space로 놓아준다."
+            return f"파이프가 비어 커널이 {process.role}를 {call}에서 재웠다. {held[0]}의 write가 깨울 텐데 붙잡혀 있다({held[0]}에서 space)."
         return (
             f"The pipe is empty, so the kernel put {process.role} to sleep in {call}. "
-            f"A write by {held[0]} would wake it. You hold {held[0]}: space releases it."
+            f"A write by {held[0]} would wake it, but you hold {held[0]} (space)."
         )
     return ""
 
 
 def _polling(state: LabState, korean: bool) -> str:
     for process in state.processes.values():
-        if process.empties and state.t - process.empties[-1] < 500_000_000 and process.exited is None:
+        polls = any(row.nonblocking for row in process.descriptors)
+        if polls and process.empties and state.t - process.empties[-1] < 500_000_000 and process.exited is None:
             if korean:
                 return f"{process.role}는 논블로킹이다: 할 일이 없으면 커널이 재우지 않고 EAGAIN을 돌려준다(∅)."
             return f"{process.role} is non-blocking: with nothing to be had the kernel answers EAGAIN (∅) and lets it run on."

@@ -61,11 +61,12 @@ def _header(canvas: Canvas, state: LabState, view: View) -> None:
 
 
 def _speed(state: LabState, view: View) -> str:
-    rates = {process.settings.rate for process in state.processes.values() if _sends(process) and process.settings}
+    rates = [process.settings.rate for process in state.processes.values() if _sends(process) and process.settings]
     if not rates:
         return ""
-    rate = max(rates) if 0 not in rates else 0
-    return f"{rate:g} {word(view.language, 'msg/s')}" if rate else word(view.language, "flat out")
+    # Whoever answers at once is flat out by nature: what sets the pace is the slowest of those that have one.
+    paced = [rate for rate in rates if rate]
+    return f"{min(paced):g} {word(view.language, 'msg/s')}" if paced else word(view.language, "flat out")
 
 
 def _sends(process: ProcessState) -> bool:
@@ -76,13 +77,19 @@ def _bands(canvas: Canvas, state: LabState, view: View, top: int, height: int) -
     processes = list(state.processes.values())
     channels = _channels(state)
     lanes = lanes_height(len(processes), max(4, height // 3))
-    tall = height >= 30
-    lower = max(6, (height - lanes) // 2 if tall else height - lanes - 9)
+    lower = height - lanes - _upper_height(processes, channels, height - lanes)
     upper = height - lanes - lower
     _upper(canvas, state, view, processes, channels, top, upper)
     draw_lanes(canvas, state, view, 1, top + upper, canvas.width - 2, lanes)
     _wait_for_cycle(canvas, state, top + upper + (1 if len(processes) == 2 else lanes - 1))
     _lower(canvas, state, view, top + upper + lanes, lower)
+
+
+def _upper_height(processes: list[ProcessState], channels: list[Channel], room: int) -> int:
+    """The lines that cards and channels would like, at most six tenths of the room."""
+    rows = max((len(process.descriptors) for process in processes), default=2)
+    wanted = max(rows + 9, 8 * min(len(channels), 2), len(processes) + 2)
+    return max(9, min(wanted, room * 6 // 10, room - 6))
 
 
 def _wait_for_cycle(canvas: Canvas, state: LabState, y: int) -> None:
@@ -125,11 +132,11 @@ def _upper(
         draw_card(canvas, chosen, view, 0, top, side, height)
         canvas.box(width - side, top, side, height, [(f"{len(processes)} {word(view.language, 'processes')}", "title")])
         draw_roster(canvas, processes, view, width - side + 1, top + 1, side - 2, height - 2)
-    _channel_box(canvas, channels, view, side, top, middle, height)
+    _channel_box(canvas, state, channels, view, side, top, middle, height)
 
 
 def _channel_box(
-    canvas: Canvas, channels: list[Channel], view: View, x: int, top: int, width: int, height: int
+    canvas: Canvas, state: LabState, channels: list[Channel], view: View, x: int, top: int, width: int, height: int
 ) -> None:
     if not channels:
         canvas.box(x, top, width, height, [("pipe", "title")])
@@ -140,8 +147,20 @@ def _channel_box(
         y = top + index * share
         rows = share if index < len(channels) - 1 else height - index * share
         canvas.box(x, y, width, rows, [(channel.object, "title")])
-        draw_channel(canvas, channel, view, x + 1, y + 1, width - 2, rows - 2)
+        draw_channel(canvas, channel, view, x + 1, y + 1, width - 2, rows - 2, _waited_for(state, channel))
         canvas.hit(x, y, width, rows, "offer:2")
+
+
+def _waited_for(state: LabState, channel: Channel) -> bool:
+    """Whether the kernel has put somebody to sleep who writes to this pipe."""
+    return any(
+        now.state == "blocked"
+        and now.object == channel.object
+        and now.before is not None
+        and now.before.name == "write"
+        for process in state.processes.values()
+        if process.exited is None and (now := process.state) is not None
+    )
 
 
 def _lower(canvas: Canvas, state: LabState, view: View, top: int, height: int) -> None:
@@ -172,7 +191,8 @@ def _zoomed(canvas: Canvas, state: LabState, view: View, top: int, height: int) 
         channels = _channels(state)
         share = height // max(1, len(channels))
         for index, channel in enumerate(channels):
-            draw_contents(canvas, channel, view, 1, top + index * share, width - 2, share)
+            waited_for = _waited_for(state, channel)
+            draw_contents(canvas, channel, view, 1, top + index * share, width - 2, share, waited_for)
     elif view.zoom == "time":
         draw_lanes(canvas, state, view, 1, top, width - 2, min(height, len(processes) + 2))
         rest = top + min(height, len(processes) + 2)
