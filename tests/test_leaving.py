@@ -85,7 +85,7 @@ class Session:
         return found
 
     def until_running(self) -> None:
-        waited(lambda: self.named("parent") and self.named("child"), 20, "workers")
+        waited(lambda: self.named("parent") and (self.named("child") or self.named("child1")), 20, "workers")
         if self._thread is not None:
             waited(lambda: b"\x1b[?1049h" in self.received, 20, "the alternate screen")
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
+from ipctui.cli import complain
 from ipctui.cli.session import Interrupted, choose, laboratory, run_script, script_of
 from ipctui.lab.fold import fold
 from ipctui.lab.parameters import UsageError, printable, unknown
@@ -49,7 +49,7 @@ def screenshot(options: Namespace) -> int:
         )
         write_picture(picture(state, pane, view, size, themes[theme]), target)
     except (RecordingError, PictureError, LabError) as error:
-        print(f"ipctui: {error}", file=sys.stderr)
+        complain(error)
         return 1
     return 0
 
@@ -78,7 +78,7 @@ def _state(options: Namespace) -> tuple[LabState, str]:
         raise UsageError(f"{printable(options.what)}: no file of this name, and {why}")
     recording = read_recording(path)
     for problem in recording.problems:
-        print(f"ipctui: {problem}", file=sys.stderr)
+        complain(problem)
     return replayed(recording, options.at), recording.header.mechanism
 
 

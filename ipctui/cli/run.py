@@ -25,6 +25,11 @@ def run(options: Namespace) -> int:
         raise UsageError("--headless and --text exclude each other: the first is for programs, the second for people")
     if options.seconds is not None and not 0 < options.seconds < 1e9:
         raise UsageError("--for: seconds, more than 0")
+    if options.theme:
+        from ipctui.cli.screen import check_theme
+        from ipctui.tui.themes import find_themes
+
+        check_theme(options.theme, find_themes()[0])
     try:
         if options.headless or options.text or not has_terminal():
             gc.enable()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -73,7 +72,7 @@ def screen(options: Namespace, choice: Choice, script: Script) -> int:
 def _show(options: Namespace, choice: Choice, script: Script, launcher: LauncherClient) -> int:
     if not os.isatty(2):
         sys.__stderr__ = sys.__stdout__  # type: ignore[misc]  # Textual draws there, and stderr is somebody's file
-    from ipctui.tui.app import IpctuiApp, Look
+    from ipctui.tui.app import IpctuiApp, Look, start
     from ipctui.tui.keymap import load_keymap
     from ipctui.tui.themes import DEFAULT_THEME, find_themes
 
@@ -85,20 +84,11 @@ def _show(options: Namespace, choice: Choice, script: Script, launcher: Launcher
     look = Look(theme, options.lang, options.ascii, "NO_COLOR" in os.environ, keymap, problems)
     lab = Lab(choice.channel, choice.variant, choice.values, launcher)
     app = IpctuiApp(Menu(launcher), lab, catalogue.pane(choice.channel.name), themes, look)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: app.exit())
     if script or options.seconds is not None:
         app.call_later(lambda: _schedule(app, script, options.seconds))
     gc.freeze()
     gc.enable()
-    try:
-        app.run()
-    finally:
-        app.source.close()
-    if app.failure:
-        print(f"ipctui: {app.failure}", file=sys.stderr)
-        return 1
-    return app.return_code or 0
+    return start(app)
 
 
 def _schedule(app: object, script: Script, seconds: float | None) -> None:

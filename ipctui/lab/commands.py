@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ipctui.lab.session import Lab
 
 LARGEST_TEXT = 64 << 20
+LONGEST_TOLD = 1000
 DONE = "done"
 
 
@@ -52,6 +53,13 @@ def perform(lab: Lab, text: str, by: str) -> str | None:
     if len(words) > most:
         raise UsageError(f"{printable(text)!r}: too many words; write: {usage}")
     return function(lab, words, text, by)
+
+
+def told(text: str) -> str:
+    """A command as records tell it: a payload of megabytes is cut, its true length said."""
+    if len(text) <= LONGEST_TOLD:
+        return text
+    return f"{text[:LONGEST_TOLD]}… ({grouped(len(text))} characters)"
 
 
 def _words(text: str) -> tuple[str, list[str]]:

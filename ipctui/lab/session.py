@@ -118,6 +118,7 @@ class Lab:
         self.launcher.tell({"op": "preload", "module": plan.module})
         self.handles = []
         self._first_pids: set[int] = set()
+        self._exits: dict[int, str] = {}
         for tree in plan.trees:
             handles = [prepare(seat, self.values["size"], held) for seat in tree]
             self.handles += handles
@@ -159,10 +160,11 @@ class Lab:
             if time.monotonic() > deadline:
                 raise LauncherError("the workers did not start in time" + self._first_error())
             for message in self.launcher.hear(0.001):
-                if message.get("exited") in self._first_pids:
-                    raise LauncherError(
-                        f"a worker ended at once: {exit_reason(message['status'])}" + self._first_error()
-                    )
+                self._note_exit(message)
+            ended = self._first_pids & self._exits.keys()
+            # One that has done all its work already is no failure.
+            if ended and not all(handle.born() for handle in wanted):
+                raise LauncherError(f"a worker ended at once: {self._exits[ended.pop()]}" + self._first_error())
         for handle in self.handles:
             self._meet(handle)
 
@@ -183,8 +185,7 @@ class Lab:
             sample = handle.probe.sample()
             handle.ppid, handle.start_time = sample.ppid, sample.start_time
         except OSError:
-            # It has ended already, and been reaped: what its ring holds is all that is left of it.
-            handle.ended = True
+            pass  # it has ended already, and been reaped: what its ring holds is all that is left of it
         return True
 
     def _header(self) -> Header:
@@ -294,10 +295,11 @@ class Lab:
             self._launcher_died(str(error))
             return
         for message in heard:
-            if "exited" in message:
-                for handle in self.handles:
-                    if handle.pid == message["exited"]:
-                        handle.status = exit_reason(message["status"])
+            self._note_exit(message)
+
+    def _note_exit(self, message: Mapping[str, Any]) -> None:
+        if "exited" in message:
+            self._exits[message["exited"]] = exit_reason(message["status"])
 
     def _launcher_died(self, why: str) -> None:
         """Without its janitor the laboratory ends: every worker is killed here and now."""
@@ -451,6 +453,7 @@ class Lab:
 
     def _status_of(self, handle: Handle) -> str | None:
         """How a process ended: by the launcher's word, the kernel's while it is a zombie, or its parent's waitpid."""
+        handle.status = handle.status or self._exits.get(handle.pid)
         if handle.status is None and handle.probe is not None:
             sample = handle.probe.sample()
             if sample.exit_code is not None:
@@ -521,24 +524,26 @@ class Lab:
         """Carry out a command; it and its outcome become records. Never raises for what the user said."""
         t = self.clock.time()
         if not self.alive:
-            self._queued.append(Command(t, text, by, f"refused: {self.problem}"))
+            self._queued.append(Command(t, commands.told(text), by, f"refused: {self.problem}"))
             return
         try:
             outcome = commands.perform(self, text, by)
         except UsageError as error:
             outcome = f"refused: {error}"
-        self._queued.append(Command(t, text, by, outcome))
+        self._queued.append(Command(t, commands.told(text), by, outcome))
 
     def _answers(self, t: int) -> list[Record]:
         records: list[Record] = []
         for handle in self.handles:
             for request, outcome, detail in handle.answers_heard():
                 said = f"{outcome}: {detail}" if detail else outcome
-                records.append(Command(t, request.command, request.by, said))
+                records.append(Command(t, commands.told(request.command), request.by, said))
                 self._stale_tables = True
             if handle.ended and handle.requests:
                 why = f"refused: {handle.role} ended before"
-                records += [Command(t, request.command, request.by, why) for request in handle.requests.values()]
+                records += [
+                    Command(t, commands.told(request.command), request.by, why) for request in handle.requests.values()
+                ]
                 handle.requests.clear()
         return records
 
@@ -712,6 +717,8 @@ class Lab:
 
 
 def _wait_for_end(handle: Handle, seconds: float) -> bool:
+    if handle.pidfd < 0:
+        return True
     poll = select.poll()
     poll.register(handle.pidfd, select.POLLIN)
     return bool(poll.poll(seconds * 1000))

@@ -89,7 +89,7 @@ def bindings(actions: Iterable[Action]) -> list[BindingType]:
 def lab_screen(actions: Iterable[Action], styles: Mapping[str, Style]) -> LabScreen:
     """A pane's screen that answers to these actions' keys."""
 
-    class Keyed(LabScreen, inherit_bindings=False):
+    class Keyed(LabScreen):
         """A pane's screen with the user's keys."""
 
         BINDINGS = bindings(actions)

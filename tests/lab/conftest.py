@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ipctui.lab.commands import told
 from ipctui.lab.launch import LauncherClient
 from ipctui.lab.parameters import settle
 from ipctui.lab.session import Lab
@@ -74,7 +75,7 @@ class Bench:
             said = [
                 record.outcome
                 for record in self.records[before:]
-                if isinstance(record, Command) and record.command == text and record.outcome is not None
+                if isinstance(record, Command) and record.command == told(text) and record.outcome is not None
             ]
             return said[-1] if said else None
 

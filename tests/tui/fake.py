@@ -25,7 +25,7 @@ THEMES, _ = find_themes()
 class FakeChannel:
     def __init__(self, name: str = "pipe", variants: Sequence[str] = ("one-way", "both-ways"), refused: str = ""):
         self.name = name
-        self.title = f"The {name}"
+        self.title = f"The {name} [/oops]"
         self.about = f"about {name}"
         self.variants = tuple(Variant(each, f"about {each} [/oops]", ("parent", "child")) for each in variants)
         self.commands: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,7 +30,8 @@ class Pace:
         self.drawings = Drawings()
         self.app = make_app(self.source, fake_pane(drawings=self.drawings))
         self.clock = time.monotonic() + 1000
-        monkeypatch.setattr("ipctui.tui.app.time.monotonic", lambda: self.clock)
+        # The app's name for the module, not the module: the event loop's own clock must go on.
+        monkeypatch.setattr("ipctui.tui.app.time", SimpleNamespace(monotonic=lambda: self.clock))
 
     def drawn(self, beats: int, step: float, changing: bool) -> int:
         """How often the pane was drawn in so many beats."""

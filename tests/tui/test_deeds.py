@@ -248,10 +248,12 @@ async def test_the_filter_follows_the_typing_and_escape_drops_it() -> None:
     app = make_app()
     async with app.run_test() as pilot:
         app.redraw()
-        await pilot.press("slash", "w", "q", "enter")
+        await pilot.press("slash", "w", "q")
+        await until(pilot, lambda: app.view.filter == "wq")
+        assert app._main.live.size.height == 24, "the pane keeps its room"
+        await pilot.press("enter")
         await until(pilot, lambda: not app._main.filtering)
         assert app.view.filter == "wq"
-        assert app._main.live.size.height == 24, "the pane keeps its room"
         await pilot.press("slash", "x")
         await until(pilot, lambda: app.view.filter == "x")
         await pilot.press("escape")
