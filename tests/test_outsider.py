@@ -97,7 +97,18 @@ def told(lines: list[dict[str, Any]]) -> tuple[Counter[Row], dict[int, str], set
     return counted, roles, {place for _, _, _, place in counted}
 
 
-def compare(folder: Path, *words: str, seconds: float = 1.5) -> tuple[Counter[Row], list[dict[str, Any]]]:
+def in_flight(lines: list[dict[str, Any]]) -> set[Row]:
+    """The calls that never returned."""
+    return {
+        (line["process"], line["syscall"], line["fd"], line.get("object") or "")
+        for line in lines
+        if line["kind"] == "call" and line["result"] is None
+    }
+
+
+def compare(
+    folder: Path, *words: str, seconds: float = 1.5, flat_out: bool = False
+) -> tuple[Counter[Row], list[dict[str, Any]]]:
     """Run under strace, and hold what the summary counts against what strace saw; both must be one."""
     log = folder / "strace.log"
     command = ["strace", "-f", "-y", "-e", "trace=%desc,%process", "-o", str(log), *IPCTUI, "run", "pipe", "--headless"]
@@ -114,7 +125,14 @@ def compare(folder: Path, *words: str, seconds: float = 1.5) -> tuple[Counter[Ro
         # fstat is how a worker learns its new pipe's inode: the laboratory's own, and no call of the program.
         if pid in roles and place in places and name not in ("newfstatat", "fstat"):
             seen[(roles[pid], name, fd, place)] += times
-    assert seen == counted
+    differing = {row: seen[row] - counted[row] for row in seen | counted if seen[row] != counted[row]}
+    killed = {role for role, one in lines[-1]["processes"].items() if one["ended"] == "signal SIGKILL"}
+    for row in in_flight(lines):
+        # SIGKILL can strike between a worker's word that it enters a call and the kernel's entry: strace has not seen
+        # the call then. Only a process that was not asleep can be struck there, and only its last call is in doubt.
+        if flat_out and row[0] in killed and differing.get(row) == -1:
+            del differing[row]
+    assert not differing
     made: Counter[str] = Counter()
     for pid, times in traced.pipes_made.items():
         made[roles.get(pid, "")] += times
@@ -155,7 +173,9 @@ CASES: dict[str, tuple[str, ...]] = {
     "add and remove": (
         "--variant", "many-writers", "--set", "rate=30", "--do", "0.4:add child", "--do", "0.9:remove child1",
     ),
-    "kill": ("--set", "rate=0", "--do", "0.5:kill child"),
+    "kill": ("--do", "0.5:kill child"),
+    "kill the writer": ("--do", "0:hold child", "--set", "rate=0", "--do", "0.5:kill parent", "--do", "0.9:release child"),
+    "kill, flat out": ("--set", "rate=0", "--do", "0.5:kill child"),
 }  # fmt: skip
 
 
@@ -164,7 +184,7 @@ CASES: dict[str, tuple[str, ...]] = {
 def test_the_summary_counts_what_strace_sees(case: str, tmp_path: Path) -> None:
     if (why := why_no_strace()) is not None:
         pytest.skip(why)
-    counted, lines = compare(tmp_path, *CASES[case])
+    counted, lines = compare(tmp_path, *CASES[case], flat_out=case == "kill, flat out")
     refused = [line for line in lines if line["kind"] == "command" and "refused" in (line.get("outcome") or "")]
     assert not refused
     # The comparison must have compared something: more than the opening calls, at both ends of the pipe.
@@ -315,7 +335,7 @@ TABLES = {
         {"parent": {3}, "child1": {4}, "child2": {4}, "child3": {4}},
         ("--variant", "many-writers", "--set", "rate=20", "--do", "0.2:add child"),
     ),
-    "an end closed": ({"parent": {4}, "child": set()}, ("--set", "rate=1", "--do", "0.1:close child 3")),
+    "an end closed": ({"parent": {4}, "child": set()}, ("--set", "rate=0.05", "--do", "0.1:close child 3")),
 }  # fmt: skip
 
 

@@ -68,6 +68,8 @@ def _dispatch(words: list[str]) -> int:
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         raise UsageError(unknown("command", words[0], COMMANDS))
     options = _parser().parse_args(words)
+    if getattr(options, "ascii", False):
+        options.lang = "en"  # Hangul has no letters in ASCII
     match options.command:
         case None | "run":
             # Importing makes objects that stay: looking through them for garbage costs a tenth of the start.

@@ -92,7 +92,7 @@ class Lab:
         self._stale_tables = True
         self._tables_at = 0
         self._table_calls = 0
-        self._counters_at = 0
+        self._counters_at = -_COUNTERS_EVERY
         self._heads = 0
         self._ticked = 0
         self._counters: dict[str, Counters] = {}
@@ -276,10 +276,10 @@ class Lab:
         glances = {id(handle): glance(handle) for handle in self.handles if handle.alive}
         calls = self._drain(t, records)
         self._refresh_tables(t)
-        self._note_closed(calls)
         counters = self._counters_due(t)
         records += counters
         self.seen = self._look_around()
+        self._note_closed()
         records += self.observer.sample(self.clock.time(), self.seen, self._outsiders)
         records += self._table_rows(t)
         records += self._states(glances)
@@ -327,16 +327,18 @@ class Lab:
         calls.sort(key=lambda call: call.end)
         return calls
 
-    def _note_closed(self, calls: Sequence[Call | Access]) -> None:
-        """Remember ends that were closed before anybody looked: a program closes what it does not use at once."""
-        for call in calls:
-            if not isinstance(call, Call) or call.name != "close" or call.result != 0 or call.object is None:
-                continue
-            for rows in self._tables.values():
-                for row in rows:
-                    if (row.number, row.target) == (call.fd, call.object):
-                        closed = self._closed_ends.setdefault(key(call.process, call.cell), {})
-                        closed[row.number] = Held(row.number, row.target, f"{row.access} closed")
+    def _note_closed(self) -> None:
+        """Remember ends that were closed before anybody looked: a program closes what it does not use at once.
+
+        By the counts, which are whole; which end it was is told by whoever has the same number still open.
+        """
+        ends = {(row.target, row.number): row.access for rows in self._tables.values() for row in rows}
+        for seen in self.seen:
+            for count in seen.counters.calls if seen.counters is not None else ():
+                end = ends.get((count.object or "", -1 if count.fd is None else count.fd))
+                if count.name == "close" and count.fd is not None and count.object is not None and end is not None:
+                    closed = self._closed_ends.setdefault(key(seen.role, seen.cell), {})
+                    closed.setdefault(count.fd, Held(count.fd, count.object, f"{end} closed"))
 
     def _refresh_tables(self, t: int) -> None:
         # By the counts, not by the calls: flat out, most of these are never decoded.
@@ -593,7 +595,7 @@ class Lab:
         for memory in (self._tables, self._counters, self._settings, self._rows, self._outsiders, self._closed_ends):
             memory.clear()
         self._stale_tables = True
-        self._tables_at = self._counters_at = 0
+        self._tables_at, self._counters_at = 0, -_COUNTERS_EVERY
         self.observer.close()
         self.observer = self.channel.observer()
         try:
@@ -624,7 +626,8 @@ class Lab:
         records: list[Record] = []
         for _ in range(4):
             batch = self._tick()
-            records += batch
+            # That everybody is held now is our doing, for the sum's sake, and no part of what happened.
+            records += [record for record in batch if not isinstance(record, Settings) and not _is_our_hold(record)]
             if not any(isinstance(record, Call | Access) for record in batch):
                 break
         t = self.clock.time()
@@ -722,6 +725,10 @@ def _wait_for_end(handle: Handle, seconds: float) -> bool:
     poll = select.poll()
     poll.register(handle.pidfd, select.POLLIN)
     return bool(poll.poll(seconds * 1000))
+
+
+def _is_our_hold(record: Record) -> bool:
+    return isinstance(record, State) and record.state != "exited"
 
 
 def _seat(seat: PlannedSeat) -> dict[str, Any]:

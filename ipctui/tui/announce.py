@@ -1,4 +1,7 @@
-"""What deserves a toast: commands refused or pending, workers' last words, a laboratory that ended."""
+"""What deserves a toast: commands refused or remarked on, workers' last words, a laboratory that ended.
+
+What is pending stands on the process's card; a toast would lie over the caption that explains it.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ class Announcer:
             verdict, colon, why = command.outcome.partition(":")
             if verdict == "refused":
                 notices.append(_notice(f"{command.command}: {command.outcome}", "warning"))
-            elif verdict == "pending" or (colon and why.strip()):
+            elif verdict == "done" and colon and why.strip():
                 notices.append(_notice(f"{command.command}: {command.outcome}", "information"))
         return notices
 

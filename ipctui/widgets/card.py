@@ -124,7 +124,14 @@ def _kernel_line(state: State | None, language: str, width: int) -> list[Span]:
     label = f" {word(language, 'kernel')} "
     if cell_len(label) + 2 + len(where) > width:
         label = " "
+    said = _LETTERS.get(state.kernel, "")
+    if said and cell_len(label) + len(said) + 4 + len(where) <= width:
+        where = f"{said} {where}"
     return [(label, "dim"), (state.kernel, "number"), (f" {where}".rstrip(), "dim")]
+
+
+_LETTERS = {"R": "running", "S": "asleep", "D": "in disk sleep", "T": "stopped", "t": "traced", "Z": "zombie"}
+"""What the kernel's letters mean, proc_pid_stat(5)."""
 
 
 def descriptor_lines(rows: tuple[Held, ...], language: str, width: int, most: int) -> list[list[Span]]:

@@ -58,7 +58,7 @@ def test_the_reader_sees_end_of_file_when_the_writer_is_done(bench: Open) -> Non
 
 def test_the_last_reader_gone_sigpipe_kills_the_writer(bench: Open) -> None:
     lab = bench("one-way", rate=50)
-    assert lab.do("close child read").startswith("done")
+    assert lab.do("close child read").startswith(("done", "pending"))
     assert lab.until_ended("parent") == "signal SIGPIPE"
     summary = lab.finish()
     writes = [row for row in summary.processes["parent"]["calls"] if row["name"] == "write"]
@@ -67,7 +67,7 @@ def test_the_last_reader_gone_sigpipe_kills_the_writer(bench: Open) -> None:
 
 def test_a_writer_that_ignores_sigpipe_gets_epipe_by_name(bench: Open) -> None:
     lab = bench("one-way", rate=50, sigpipe="ignore")
-    assert lab.do("close child 3").startswith("done")
+    assert lab.do("close child 3").startswith(("done", "pending"))
     assert lab.until_ended("parent") == "status 1"
     assert lab.errors("parent", "write") == {"EPIPE": 1}
     assert lab.calls("parent", "write")[-1].errno == "EPIPE"
@@ -139,7 +139,7 @@ def test_forgotten_end_names_who_holds_what_and_closing_it_ends_both(bench: Open
     time.sleep(0.1)  # not a hope: nothing may end by itself
     lab.tick()
     assert lab.process("child").exited is None
-    assert lab.do("close child 4").startswith("done")
+    assert lab.do("close child 4").startswith(("done", "pending"))
     assert lab.until_ended("child") == "status 0"
     assert lab.until_ended("parent") == "status 0"
     assert lab.calls("child", "read")[-1].result == 0

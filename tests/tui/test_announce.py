@@ -11,7 +11,7 @@ def announced(source: FakeSource, announcer: Announcer) -> list[tuple[str, str]]
     return [tuple(notice) for notice in announcer.news(source)]
 
 
-def test_refused_and_pending_are_said_once_and_done_is_not() -> None:
+def test_refusals_and_remarks_are_said_once_and_pending_is_left_to_the_card() -> None:
     source, announcer = FakeSource(), Announcer()
     source.tell(Command(1, "hold child", "key", "pending: in read(3)"))
     source.tell(Command(2, "kill bob", "key", "refused: nobody"))
@@ -19,7 +19,6 @@ def test_refused_and_pending_are_said_once_and_done_is_not() -> None:
     source.tell(Command(4, "step parent", "key", None))
     source.tell(Command(5, "capacity 1", "key", "done: rounded to 4,096"))
     assert announced(source, announcer) == [
-        ("hold child: pending: in read(3)", "information"),
         ("kill bob: refused: nobody", "warning"),
         ("capacity 1: done: rounded to 4,096", "information"),
     ]

@@ -373,8 +373,10 @@ class Looker:
     @staticmethod
     def _explain_wait(sleep: Sleep, processes: Sequence[Seen]) -> Reason:
         others = tuple(seen.role for seen in processes if seen.role != sleep.role)
-        whom = ", ".join(others) or "a child"
-        return Reason(f"{whom} has not ended", f"the end of {whom}", others)
+        if len(others) == 1:
+            return Reason(f"{others[0]} has not ended", f"the end of {others[0]}", others)
+        whom = " or ".join(others) or "a child"
+        return Reason("none of its children has ended", f"the end of {whom}", others)
 
     def _foreign(self, place: str, access: str) -> tuple[str, ...]:
         record = self._seen.get(place)
