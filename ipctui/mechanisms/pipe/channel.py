@@ -442,7 +442,7 @@ def _full(view: PipeView, size: int | None) -> str:
     slots = f"{view.slots_used if view.slots_used is not None else '?'} of {view.slots} slots"
     fill = f"{grouped(view.used)} of {grouped(view.capacity)} bytes"
     if view.slots_used != view.slots:
-        return f"no room for {grouped(size or 0)} bytes when it was looked at last: {fill}, {slots}"
+        return f"no room for {grouped(size or 0)} bytes ({fill}, {slots} when it was looked at)"
     if view.used == view.capacity:
         return f"pipe full: no free slot ({fill}, {slots})"
     why = "each packet takes one" if view.packets is not None else "a message fits behind none"
