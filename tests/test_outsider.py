@@ -174,7 +174,9 @@ CASES: dict[str, tuple[str, ...]] = {
         "--variant", "many-writers", "--set", "rate=30", "--do", "0.4:add child", "--do", "0.9:remove child1",
     ),
     "kill": ("--do", "0.5:kill child"),
-    "kill the writer": ("--do", "0:hold child", "--set", "rate=0", "--do", "0.5:kill parent", "--do", "0.9:release child"),
+    "kill the writer": (
+        "--do", "0:hold child", "--set", "rate=0", "--do", "0.5:kill parent", "--do", "0.9:release child",
+    ),
     "kill, flat out": ("--set", "rate=0", "--do", "0.5:kill child"),
 }  # fmt: skip
 
