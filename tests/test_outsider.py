@@ -162,7 +162,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "close the reader": ("--do", "0.5:close child read"),
     "close the reader, EPIPE": ("--set", "sigpipe=ignore", "--do", "0.5:close child read"),
     "close the writer": ("--do", "0.5:close parent write"),
-    "unblock": ("--set", "rate=2", "--do", "0.8:unblock child", "--do", "1.1:unblock child"),
+    "unblock": ("--set", "rate=0.5", "--do", "0.8:unblock child", "--do", "1.1:unblock child"),
     "unblock a half-written message": (
         "--variant", "deadlock", "--set", "rate=0", "--do", "0.5:unblock parent", "--do", "0.9:unblock child",
     ),

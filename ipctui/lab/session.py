@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ipctui.kernel.descriptors import Descriptor, descriptors, find_holders
+from ipctui.kernel.descriptors import Descriptor
 from ipctui.kernel.process import ProcessProbe, exit_reason
 from ipctui.lab import commands
 from ipctui.lab.channel import Channel, Observer, PlannedSeat, Seen, Variant
@@ -22,6 +22,7 @@ from ipctui.lab.listing import Listing
 from ipctui.lab.parameters import UsageError
 from ipctui.lab.state import LabState
 from ipctui.lab.summary import summary
+from ipctui.lab.tables import Tables, ends_of
 from ipctui.lab.watch import Glance, Watcher, glance
 from ipctui.trace.clock import Clock, now
 from ipctui.trace.operations import CODES
@@ -30,10 +31,8 @@ from ipctui.trace.records import (
     Call,
     Command,
     Counters,
-    Descriptors,
     Event,
     Header,
-    Held,
     Lost,
     Process,
     Record,
@@ -52,10 +51,7 @@ _COUNTERS_EVERY = 250_000_000
 _STILL_EVERY = 100_000_000
 _PATIENCE = 500_000_000
 _STILL = frozenset({"held", "blocked", "stopped"})
-_TABLES_EVERY = 1_000_000_000
-_KINDS = frozenset({"pipe", "fifo", "socket", "mqueue", "memfd"})
 _WRITE = CODES["write"]
-_TABLE_CODES = frozenset(CODES[name] for name in ("pipe", "pipe2", "fork", "close", "fcntl"))
 
 
 class LabError(Exception):
@@ -88,18 +84,12 @@ class Lab:
         self.seen: list[Seen] = []
         self.alive = True
         self.problem = ""
-        self._tables: dict[int, tuple[Descriptor, ...]] = {}
-        self._stale_tables = True
-        self._tables_at = 0
-        self._table_calls = 0
+        self._tables = Tables()
         self._counters_at = -_COUNTERS_EVERY
         self._heads = 0
         self._ticked = 0
         self._counters: dict[str, Counters] = {}
         self._settings: dict[str, Settings] = {}
-        self._rows: dict[str, tuple[Held, ...]] = {}
-        self._outsiders: dict[str, dict[str, str]] = {}
-        self._closed_ends: dict[str, dict[int, Held]] = {}
         self._queued: list[Record] = []
         self._unread: list[Record] = []
         self._errors_pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -178,7 +168,7 @@ class Lab:
         if handle.pid or not pid:
             return False
         handle.pid = pid
-        self._stale_tables = True
+        self._tables.stale = True
         try:
             handle.pidfd = os.pidfd_open(pid)
             handle.probe = ProcessProbe(pid)
@@ -234,11 +224,7 @@ class Lab:
 
     def ends_of(self, handle: Handle) -> list[Descriptor]:
         """A worker's descriptors of channel objects, read now."""
-        try:
-            rows = descriptors(handle.pid)
-        except OSError:
-            return []
-        return [row for row in rows if row.number > 2 and row.kind in _KINDS]
+        return ends_of(handle.pid)
 
     def batch(self) -> list[Record]:
         """Everything that happened since the last batch, in order; also folded into `state`."""
@@ -275,13 +261,12 @@ class Lab:
         records += [self._birth(handle) for handle in self.handles if self._meet(handle)]
         glances = {id(handle): glance(handle) for handle in self.handles if handle.alive}
         calls = self._drain(t, records)
-        self._refresh_tables(t)
+        self._tables.refresh(self.handles, t)
         counters = self._counters_due(t)
         records += counters
         self.seen = self._look_around()
-        self._note_closed()
-        records += self.observer.sample(self.clock.time(), self.seen, self._outsiders)
-        records += self._table_rows(t)
+        records += self.observer.sample(self.clock.time(), self.seen, self._tables.outsiders)
+        records += self._tables.changed(self.seen, t)
         records += self._states(glances)
         records += self._settings_changed(t)
         records += self._worker_errors(t)
@@ -327,56 +312,13 @@ class Lab:
         calls.sort(key=lambda call: call.end)
         return calls
 
-    def _note_closed(self) -> None:
-        """Remember ends that were closed before anybody looked: a program closes what it does not use at once.
-
-        By the counts, which are whole; which end it was is told by whoever has the same number still open.
-        """
-        ends = {(row.target, row.number): row.access for rows in self._tables.values() for row in rows}
-        for seen in self.seen:
-            for count in seen.counters.calls if seen.counters is not None else ():
-                end = ends.get((count.object or "", -1 if count.fd is None else count.fd))
-                if count.name == "close" and count.fd is not None and count.object is not None and end is not None:
-                    closed = self._closed_ends.setdefault(key(seen.role, seen.cell), {})
-                    closed.setdefault(count.fd, Held(count.fd, count.object, f"{end} closed"))
-
-    def _refresh_tables(self, t: int) -> None:
-        # By the counts, not by the calls: flat out, most of these are never decoded.
-        rows = (row for handle in self.handles if handle.pid for row in handle.ring.rows())
-        made = sum(row.calls for row in rows if row.operation in _TABLE_CODES)
-        changed = self._stale_tables or made != self._table_calls
-        self._table_calls = made
-        if not changed and t - self._tables_at < _TABLES_EVERY:
-            return
-        self._stale_tables = False
-        for handle in self.handles:
-            if handle.alive:
-                try:
-                    self._tables[handle.pid] = tuple(row for row in descriptors(handle.pid) if row.number > 2)
-                except OSError:
-                    self._tables.pop(handle.pid, None)
-        if t - self._tables_at >= _TABLES_EVERY:
-            self._tables_at = t
-            self._find_outsiders()
-
-    def _find_outsiders(self) -> None:
-        """Processes that are no workers and hold one of our objects: a leak, or somebody who looks on."""
-        ours = {handle.pid for handle in self.handles}
-        places = {row.target for table in self._tables.values() for row in table if row.kind == "pipe"}
-        self._outsiders = {}
-        for place in places:
-            tables = find_holders(place, skip=tuple(ours)).tables
-            self._outsiders[place] = {
-                f"pid {pid}": row.access for pid, rows in tables.items() for row in rows if pid != os.getpid()
-            }
-
     def _look_around(self) -> list[Seen]:
         return [
             Seen(
                 handle.role,
                 handle.pid,
                 handle.pidfd,
-                self._tables.get(handle.pid, ()),
+                self._tables.of(handle.pid),
                 self._collector.counters(handle, 0, None),
                 handle.cell,
             )
@@ -404,39 +346,6 @@ class Lab:
             if before is None or t - before.t >= 1_000_000_000 or _figures(before) != _figures(counters):
                 self._counters[handle.role] = counters
                 records.append(counters)
-        return records
-
-    def _table_rows(self, t: int) -> list[Record]:
-        """The descriptor rows that changed, closed ends kept in sight."""
-        ends: dict[tuple[str, str], list[tuple[str, int]]] = {}
-        for seen in self.seen:
-            for row in seen.descriptors:
-                ends.setdefault((row.target, row.access), []).append((seen.role, row.number))
-        records: list[Record] = []
-        for seen in self.seen:
-            rows = {row.fd: row for row in self._rows.get(seen.role, ())}
-            rows |= self._closed_ends.get(key(seen.role, seen.cell), {})
-            open_now = {}
-            for row in seen.descriptors:
-                if row.kind not in _KINDS:
-                    continue
-                other = {"read": "write", "write": "read"}.get(row.access, "read-write")
-                open_now[row.number] = Held(
-                    row.number,
-                    row.target,
-                    row.access,
-                    row.nonblocking,
-                    row.close_on_exec,
-                    row.packets,
-                    tuple(ends.get((row.target, other), ())),
-                )
-            for fd, gone in rows.items():
-                if fd not in open_now:
-                    open_now[fd] = Held(fd, gone.object, f"{gone.end.removesuffix(' closed')} closed")
-            shown = tuple(open_now[fd] for fd in sorted(open_now))
-            if shown != self._rows.get(seen.role, ()):
-                self._rows[seen.role] = shown
-                records.append(Descriptors(t, seen.role, shown, seen.cell))
         return records
 
     def _states(self, glances: Mapping[int, Glance | None]) -> list[Record]:
@@ -476,8 +385,8 @@ class Lab:
         t = self.clock.time()
         unfinished = self._in_flight(handle, t)
         handle.ended = True
-        self._stale_tables = True
-        self._tables.pop(handle.pid, None)
+        self._tables.stale = True
+        self._tables.drop(handle.pid)
         records: list[Record] = [unfinished] if unfinished is not None else []
         records.append(self._collector.counters(handle, t, None))
         words = handle.ring.words
@@ -540,7 +449,7 @@ class Lab:
             for request, outcome, detail in handle.answers_heard():
                 said = f"{outcome}: {detail}" if detail else outcome
                 records.append(Command(t, commands.told(request.command), request.by, said))
-                self._stale_tables = True
+                self._tables.stale = True
             if handle.ended and handle.requests:
                 why = f"refused: {handle.role} ended before"
                 records += [
@@ -592,10 +501,10 @@ class Lab:
         else:
             self._unread += farewells
             self._fold(farewells)
-        for memory in (self._tables, self._counters, self._settings, self._rows, self._outsiders, self._closed_ends):
-            memory.clear()
-        self._stale_tables = True
-        self._tables_at, self._counters_at = 0, -_COUNTERS_EVERY
+        self._counters.clear()
+        self._settings.clear()
+        self._tables = Tables()
+        self._counters_at = -_COUNTERS_EVERY
         self.observer.close()
         self.observer = self.channel.observer()
         try:

@@ -1,0 +1,131 @@
+"""The workers' descriptor tables: read anew when a worker may have changed its own, and told where they changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ipctui.kernel.descriptors import Descriptor, descriptors, find_holders
+from ipctui.lab.channel import Seen
+from ipctui.lab.fold import key
+from ipctui.lab.handle import Handle
+from ipctui.trace.operations import CODES
+from ipctui.trace.records import Descriptors, Held, Record
+
+_EVERY = 1_000_000_000
+_KINDS = frozenset({"pipe", "fifo", "socket", "mqueue", "memfd"})
+_CODES = frozenset(CODES[name] for name in ("pipe", "pipe2", "fork", "close", "fcntl"))
+_OTHER_END = {"read": "write", "write": "read"}
+
+
+def ends_of(pid: int) -> list[Descriptor]:
+    """A process's descriptors of channel objects, read now; none when it is gone."""
+    try:
+        rows = descriptors(pid)
+    except OSError:
+        return []
+    return [row for row in rows if row.number > 2 and row.kind in _KINDS]
+
+
+class Tables:
+    """What is known of the workers' descriptor tables.
+
+    Attributes:
+        stale: Set when a worker has begun, ended, or done something out of sight: all are read again.
+        outsiders: By object, "pid N" and its access, of processes that are no workers and hold it.
+    """
+
+    def __init__(self) -> None:
+        self.stale = True
+        self.outsiders: dict[str, dict[str, str]] = {}
+        self._tables: dict[int, tuple[Descriptor, ...]] = {}
+        self._read_at = -_EVERY
+        self._calls = 0
+        self._closed: dict[str, dict[int, Held]] = {}
+        self._told: dict[str, tuple[Held, ...]] = {}
+
+    def of(self, pid: int) -> tuple[Descriptor, ...]:
+        """The table of a process as it was read last, without its standard descriptors."""
+        return self._tables.get(pid, ())
+
+    def drop(self, pid: int) -> None:
+        """Forget the table of a process that has ended."""
+        self._tables.pop(pid, None)
+
+    def refresh(self, handles: Sequence[Handle], t: int) -> None:
+        """Read the tables again if a worker has made a call that changes one, and in any case once a second."""
+        # By the counts, not by the calls: flat out, most of these are never decoded.
+        rows = (row for handle in handles if handle.pid for row in handle.ring.rows())
+        calls = sum(row.calls for row in rows if row.operation in _CODES)
+        changed = self.stale or calls != self._calls
+        self._calls = calls
+        if not changed and t - self._read_at < _EVERY:
+            return
+        self.stale = False
+        for handle in handles:
+            if handle.alive:
+                try:
+                    self._tables[handle.pid] = tuple(row for row in descriptors(handle.pid) if row.number > 2)
+                except OSError:
+                    self.drop(handle.pid)
+        if t - self._read_at >= _EVERY:
+            self._read_at = t
+            self._find_outsiders({handle.pid for handle in handles})
+
+    def _find_outsiders(self, ours: set[int]) -> None:
+        """Processes that are no workers and hold one of our objects: a leak, or somebody who looks on."""
+        places = {row.target for table in self._tables.values() for row in table if row.kind == "pipe"}
+        self.outsiders = {}
+        for place in places:
+            tables = find_holders(place, skip=(*ours, os.getpid())).tables
+            self.outsiders[place] = {f"pid {pid}": row.access for pid, rows in tables.items() for row in rows}
+
+    def changed(self, seen: Sequence[Seen], t: int) -> list[Record]:
+        """The tables that differ from what was told last, closed ends kept in sight."""
+        self._note_closed(seen)
+        holders: dict[tuple[str, str], list[tuple[str, int]]] = {}
+        for each in seen:
+            for row in each.descriptors:
+                holders.setdefault((row.target, row.access), []).append((each.role, row.number))
+        records: list[Record] = []
+        for each in seen:
+            name = key(each.role, each.cell)
+            rows = self._rows(each, name, holders)
+            if rows != self._told.get(name, ()):
+                self._told[name] = rows
+                records.append(Descriptors(t, each.role, rows, each.cell))
+        return records
+
+    def _rows(self, seen: Seen, name: str, holders: dict[tuple[str, str], list[tuple[str, int]]]) -> tuple[Held, ...]:
+        rows = {
+            row.number: Held(
+                row.number,
+                row.target,
+                row.access,
+                row.nonblocking,
+                row.close_on_exec,
+                row.packets,
+                tuple(holders.get((row.target, _OTHER_END.get(row.access, "read-write")), ())),
+            )
+            for row in seen.descriptors
+            if row.kind in _KINDS
+        }
+        before = {row.fd: row for row in self._told.get(name, ())} | self._closed.get(name, {})
+        for fd, gone in before.items():
+            rows.setdefault(fd, Held(fd, gone.object, f"{gone.end.removesuffix(' closed')} closed"))
+        return tuple(rows[fd] for fd in sorted(rows))
+
+    def _note_closed(self, seen: Sequence[Seen]) -> None:
+        """Remember ends that were closed before anybody looked: a program closes what it does not use at once.
+
+        By the counts, which are whole; which end it was is told by whoever has the same number still open.
+        """
+        ends = {(row.target, row.number): row.access for rows in self._tables.values() for row in rows}
+        for each in seen:
+            for count in each.counters.calls if each.counters is not None else ():
+                if count.name != "close" or count.fd is None or count.object is None:
+                    continue
+                end = ends.get((count.object, count.fd))
+                if end is not None:
+                    closed = self._closed.setdefault(key(each.role, each.cell), {})
+                    closed.setdefault(count.fd, Held(count.fd, count.object, f"{end} closed"))
