@@ -71,7 +71,8 @@ def _status_text(status: int) -> str:
     return f"[{{WIFEXITED(s) && WEXITSTATUS(s) == {os.WEXITSTATUS(status)}}}]"
 
 
-def _error_name(number: int) -> str:
+def error_name(number: int) -> str:
+    """An errno by its name, `EPIPE`; the number where it has none (errno(3))."""
     return errno.errorcode.get(number, str(number))
 
 
@@ -155,7 +156,7 @@ class Collector:
             end=entry.end - zero,
             fd=key.fd,
             object=label,
-            errno=_error_name(-entry.result) if failed else None,
+            errno=error_name(-entry.result) if failed else None,
             message=self._messages(handle, key, name, label, entry) if moved else (),
             offset=entry.extra if name in ("read", "write") else None,
             line=line,
@@ -187,7 +188,7 @@ class Collector:
         ring = handle.ring
         errors: dict[tuple[int, int, int | None], dict[str, int]] = {}
         for row in ring.errors():
-            errors.setdefault((row.operation, row.object, row.fd), {})[_error_name(row.errno)] = row.count
+            errors.setdefault((row.operation, row.object, row.fd), {})[error_name(row.errno)] = row.count
         counts = tuple(
             Count(
                 ring.operations[row.operation].name,

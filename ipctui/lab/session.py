@@ -14,7 +14,7 @@ from ipctui.kernel.descriptors import Descriptor
 from ipctui.kernel.process import ProcessProbe, exit_reason
 from ipctui.lab import commands
 from ipctui.lab.channel import Channel, Observer, PlannedSeat, Seen, Variant
-from ipctui.lab.collect import Collector
+from ipctui.lab.collect import Collector, error_name
 from ipctui.lab.fold import fold, key
 from ipctui.lab.handle import Handle, Request, prepare
 from ipctui.lab.launch import LauncherClient, LauncherError
@@ -393,7 +393,8 @@ class Lab:
         if words[W_FAILED]:
             failed = Key.of(words[W_FAILED])
             operation = handle.ring.operations[failed.operation]
-            data = {"call": operation.name, "fd": failed.fd, "errno": os.strerror(words[W_FAILED_ERRNO])}
+            name = error_name(words[W_FAILED_ERRNO])
+            data = {"call": operation.name, "fd": failed.fd, "errno": name, "why": os.strerror(words[W_FAILED_ERRNO])}
             records.append(Event(t, "failed", handle.role, data, handle.cell))
         records += [
             Process(t, handle.role, handle.pid, "exited", handle.ppid, handle.start_time, status, cell=handle.cell),
@@ -493,6 +494,10 @@ class Lab:
 
         Another variant, or other parameters (`anew`), make another session: with a clock and a header of its own.
         """
+        if self.alive:
+            last = self._tick()
+            self._unread += last
+            self._fold(last)
         farewells = self._end_workers()
         if anew or (variant is not None and variant != self.chosen.name):
             self._choose(variant or self.chosen.name)

@@ -7,7 +7,7 @@ kernel said.
 from __future__ import annotations
 
 from ipctui.lab.state import LabState, ProcessState, cycle
-from ipctui.trace.records import Call, Channel, Event, State
+from ipctui.trace.records import Channel, Event, State
 from ipctui.trace.text import grouped
 from ipctui.widgets.card import operation_text
 
@@ -111,20 +111,17 @@ def _died(state: LabState, korean: bool) -> str:
     for event in reversed(state.events):
         if event.name == "failed" and event.process is not None and _is_gone(state, event.process):
             call = f"{event.data.get('call')}({event.data.get('fd')})"
-            why = _why_failed(state, event)
+            why = _why_failed(event)
             if korean:
                 return f"{event.process}의 {call} 호출이 실패해 프로그램이 끝났다: {why}. r로 다시 시작한다."
             return f"{event.process} ended because its {call} failed: {why}. r restarts."
     return ""
 
 
-def _why_failed(state: LabState, event: Event) -> str:
-    """The error by its name, and what it means."""
-    said = str(event.data.get("errno"))
-    for call in reversed(state.calls):
-        if isinstance(call, Call) and call.process == event.process and call.name == event.data.get("call"):
-            return f"{call.errno} ({said})" if call.errno else said
-    return said
+def _why_failed(event: Event) -> str:
+    """`EPIPE (Broken pipe)`."""
+    name, why = event.data.get("errno"), event.data.get("why")
+    return f"{name} ({why})" if why else str(name)
 
 
 def _stopped(state: LabState, korean: bool) -> str:
