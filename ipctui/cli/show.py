@@ -53,6 +53,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     body: dict[str, Any] = {"name": parameter.name, "default": parameter.default, "about": parameter.about}
     if parameter.choices:
         return {**body, "choices": list(parameter.choices)}
+    if parameter.text is not None:
+        return {**body, "text": parameter.origin}
     return {**body, "low": parameter.low, "high": parameter.high, "unit": parameter.unit, "origin": parameter.origin}
 
 

@@ -81,9 +81,9 @@ class Search:
     """What a search through all processes found."""
 
     tables: dict[int, tuple[Descriptor, ...]]
-    """By pid, the descriptors that refer to the object; input for `holders`."""
+    """By pid, the descriptors that refer to one of the objects; input for `holders`."""
     unreadable: int
-    """Processes whose descriptors the kernel did not show: they may hold the object, too."""
+    """Processes whose descriptors the kernel did not show: they may hold one, too."""
 
 
 def descriptors(pid: int, below: int = 200) -> tuple[Descriptor, ...]:
@@ -111,25 +111,26 @@ def holders(target_or_inode: str | tuple[int, int], tables: Mapping[int, Sequenc
     )
 
 
-def find_holders(object_target: str, skip: Collection[int] = ()) -> Search:
-    """Every process but those in `skip` that holds the object with this link text.
+def find_holders(targets: str | Collection[str], skip: Collection[int] = ()) -> Search:
+    """Every process but those in `skip` that holds one of the objects with these link texts.
 
     A process that the kernel does not show to this user is counted, not guessed at. Never raises.
     """
+    wanted = frozenset((targets,)) if isinstance(targets, str) else frozenset(targets)
     tables: dict[int, tuple[Descriptor, ...]] = {}
     unreadable = 0
     for pid in _processes():
         if pid in skip:
             continue
         try:
-            numbers = _matching(pid, object_target)
+            numbers = _matching(pid, wanted)
             rows = [_descriptor(pid, number) for number in numbers]
         except ProcessLookupError:
             continue
         except PermissionError:
             unreadable += 1
             continue
-        present = tuple(row for row in rows if row is not None and row.target == object_target)
+        present = tuple(row for row in rows if row is not None and row.target in wanted)
         if present:
             tables[pid] = present
     return Search(tables, unreadable)
@@ -241,11 +242,11 @@ def _numbers(pid: int) -> list[int]:
         raise ProcessLookupError(error.errno, f"there is no process {pid}") from None
 
 
-def _matching(pid: int, target: str) -> list[int]:
+def _matching(pid: int, targets: frozenset[str]) -> list[int]:
     matching = []
     for number in sorted(_numbers(pid)):
         try:
-            if os.readlink(f"/proc/{pid}/fd/{number}") == target:
+            if os.readlink(f"/proc/{pid}/fd/{number}") in targets:
                 matching.append(number)
         except FileNotFoundError:
             continue

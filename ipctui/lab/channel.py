@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 from ipctui.kernel.descriptors import Descriptor
 from ipctui.kernel.syscalls import SystemCall
+from ipctui.lab.fold import key
 from ipctui.lab.parameters import Parameter
 from ipctui.trace.records import Channel as ChannelRecord
 from ipctui.trace.records import Counters, Record
+from ipctui.worker.names import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class PlannedSeat:
         rate: Messages a second, 0 for flat out.
         program: The function it runs, for the listing.
         sends: Whether it sends messages of its own, so that the user can inject some.
+        held: Whether it begins held at its gate, before its first operation.
+        cell: The cell it belongs to, where several small laboratories run side by side.
     """
 
     role: str
@@ -41,6 +45,13 @@ class PlannedSeat:
     paced: tuple[str, ...]
     rate: float
     sends: bool
+    held: bool = False
+    cell: str | None = None
+
+    @property
+    def name(self) -> str:
+        """How commands and records name it: CELL/ROLE, or the role alone."""
+        return key(self.role, self.cell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,12 @@ class Plan:
         given: What the programs read.
         limit: Messages for each sender, 0 for no end.
         pieces: Whether receivers look for torn messages.
-        adopts: The function that a worker added later runs; "" where none can be added, `no_more` says why.
+        adopts: The function that a worker runs which a living one forks on request, to inherit its ends.
+        newcomers: By role without its number, the seat of an independent process added later; its role's number,
+            its letter and its rate are set anew.
+        no_more: Why nobody can be added, where neither `adopts` nor `newcomers` says how.
+        late: By the name of a tree's first seat, seconds after the session's beginning at which it is started.
+        names: What the session puts into the system's name spaces, by kind: removed at its end, whoever dies.
     """
 
     module: str
@@ -62,7 +78,10 @@ class Plan:
     limit: int = 0
     pieces: bool = False
     adopts: str = ""
+    newcomers: Mapping[str, PlannedSeat] = field(default_factory=dict)
     no_more: str = ""
+    late: Mapping[str, float] = field(default_factory=dict)
+    names: tuple[tuple[Kind, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +95,22 @@ class Seen:
     counters: Counters | None
     cell: str | None = None
 
+    @property
+    def name(self) -> str:
+        """CELL/ROLE, or the role alone."""
+        return key(self.role, self.cell)
+
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """A process asleep in the kernel in one of its operations."""
+    """A process asleep in the kernel in one of its operations (`name`, of the man page, on `object`)."""
 
     role: str
     name: str
     fd: int | None
     object: str | None
     call: SystemCall
+    cell: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +166,8 @@ class Channel(Protocol):
     def plan(self, variant: Variant, values: Mapping[str, Any]) -> Plan:
         """What to start for a variant."""
 
-    def observer(self) -> Observer:
-        """A new live side."""
+    def observer(self, plan: Plan) -> Observer:
+        """A new live side for what was started by this plan."""
 
     def listing(self, variant: Variant) -> str:
         """The same in C, as textbooks print it."""

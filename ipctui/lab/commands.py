@@ -8,9 +8,9 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ipctui.lab.fold import key
 from ipctui.lab.handle import Handle, Request
 from ipctui.lab.parameters import UsageError, number, printable, settle, unknown
+from ipctui.trace.records import Command
 from ipctui.trace.text import grouped
 
 if TYPE_CHECKING:
@@ -55,6 +55,20 @@ def perform(lab: Lab, text: str, by: str) -> str | None:
     return function(lab, words, text, by)
 
 
+def answers(handles: Sequence[Handle], t: int) -> list[Command]:
+    """What became of requests that were pending: answered by the worker, or void since it ended."""
+    records: list[Command] = []
+    for handle in handles:
+        for request, outcome, detail in handle.answers_heard():
+            said = f"{outcome}: {detail}" if detail else outcome
+            records.append(Command(t, told(request.command), request.by, said))
+        if handle.ended and handle.requests:
+            why = f"refused: {handle.name} ended before"
+            records += [Command(t, told(request.command), request.by, why) for request in handle.requests.values()]
+            handle.requests.clear()
+    return records
+
+
 def told(text: str) -> str:
     """A command as records tell it: a payload of megabytes is cut, its true length said."""
     if len(text) <= LONGEST_TOLD:
@@ -85,15 +99,15 @@ def _workers(lab: Lab, name: str) -> list[Handle]:
     if name == "all":
         return living
     for handle in lab.handles:
-        if key(handle.role, handle.cell) == name:
+        if handle.name == name:
             if handle.ended:
                 raise UsageError(
                     f"{name} has ended ({handle.status or 'how is unknown'}); r or `restart all` begins anew"
                 )
-            if not handle.pid:
+            if not handle.pid and lab.workers.due(handle) is None:
                 raise UsageError(f"{name} has not been forked yet")
             return [handle]
-    raise UsageError(unknown("worker", name, [key(handle.role, handle.cell) for handle in lab.handles] + ["all"]))
+    raise UsageError(unknown("worker", name, [*(handle.name for handle in lab.handles), "all"]))
 
 
 def _each(lab: Lab, words: Sequence[str], function: Callable[[Handle], str | None]) -> str | None:
@@ -119,6 +133,9 @@ def _hold(lab: Lab, words: list[str], text: str, by: str) -> str | None:
 def _release(lab: Lab, words: list[str], text: str, by: str) -> str | None:
     def release(handle: Handle) -> str:
         handle.release()
+        if not handle.pid:
+            lab.start(handle)
+            return f"{DONE}: started"
         return DONE
 
     return _each(lab, words, release)
@@ -209,6 +226,8 @@ def _size(lab: Lab, words: list[str], text: str, by: str) -> str | None:
 def _signal(wanted: signal.Signals) -> Callable[[Lab, list[str], str, str], str | None]:
     def send(lab: Lab, words: list[str], text: str, by: str) -> str | None:
         def one(handle: Handle) -> str:
+            if not handle.pid:
+                raise UsageError(f"{handle.name} has not started yet; `release {handle.name}` starts it")
             if not handle.signal(wanted):
                 raise UsageError(f"{handle.role} has just ended")
             return DONE
@@ -238,12 +257,20 @@ def _restart(lab: Lab, words: list[str], text: str, by: str) -> str | None:
     if words == ["held"]:
         lab.restart(held=True)
         return f"{DONE}: everybody stands before its first call; n steps"
-    if words and words[0] not in ("all", *(handle.role for handle in lab.handles)):
-        _workers(lab, words[0])
-    lab.restart()
-    if words and words[0] != "all":
-        return f"{DONE}: all of them, since a pipe's ends come only from a common ancestor"
-    return DONE
+    if not words or words[0] == "all":
+        lab.restart()
+        return DONE
+    for handle in lab.handles:
+        if handle.name == words[0] and lab.workers.alone(handle):
+            if not handle.pid:
+                lab.start(handle)
+                return f"{DONE}: started"
+            lab.renew(handle)
+            return DONE
+        if handle.name == words[0]:
+            lab.restart()
+            return f"{DONE}: all of them, since what they share comes only from a common ancestor"
+    raise UsageError(unknown("worker", words[0], [*(handle.name for handle in lab.handles), "all"]))
 
 
 def _set(lab: Lab, words: list[str], text: str, by: str) -> str | None:
@@ -261,7 +288,7 @@ def _unblock(lab: Lab, words: list[str], text: str, by: str) -> str | None:
             raise UsageError(f"{handle.role} is not blocked")
         for role in state.wakers:
             for peer in lab.handles:
-                if key(peer.role, peer.cell) == role and peer.alive and peer.held:
+                if peer.name == role and peer.alive and peer.held:
                     peer.release()
                     return f"{DONE}: released {role}, which {handle.role} waits for"
         if state.before is not None and state.before.name not in ("read", "write"):
@@ -274,8 +301,7 @@ def _unblock(lab: Lab, words: list[str], text: str, by: str) -> str | None:
 
 
 def _add(lab: Lab, words: list[str], text: str, by: str) -> str | None:
-    lab.add(words[0], text, by)
-    return None
+    return lab.add(words[0], text, by)
 
 
 def _remove(lab: Lab, words: list[str], text: str, by: str) -> str | None:

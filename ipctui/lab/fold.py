@@ -138,6 +138,8 @@ class _Folding:
                 counters=None if fresh else process.counters,
                 earlier=earlier,
             )
+        elif record.event == "planned":
+            self._change(name, program=record.program, due=record.due)
         elif record.pid == process.pid:
             self._change(name, exited=record.t, status=record.status, rate=0.0)
             self._span(name, Span(record.t, "exited"))

@@ -63,7 +63,6 @@ class Handle:
     ends: SeatEnds
     gate: int
     control: socket.socket
-    cell: str | None = None
     pid: int = 0
     ppid: int = 0
     start_time: int = 0
@@ -80,6 +79,16 @@ class Handle:
     def role(self) -> str:
         """Its role, by which commands and records name it."""
         return self.seat.role
+
+    @property
+    def cell(self) -> str | None:
+        """The cell it belongs to, where several small laboratories run side by side."""
+        return self.seat.cell
+
+    @property
+    def name(self) -> str:
+        """CELL/ROLE, or the role alone."""
+        return self.seat.name
 
     @property
     def alive(self) -> bool:
@@ -219,7 +228,7 @@ class Handle:
         self.control.close()
 
 
-def prepare(seat: PlannedSeat, size: int, held: bool, cell: str | None = None) -> Handle:
+def prepare(seat: PlannedSeat, size: int, held: bool) -> Handle:
     """A seat for a worker to come, its orders already in its ring.
 
     Raises:
@@ -229,7 +238,7 @@ def prepare(seat: PlannedSeat, size: int, held: bool, cell: str | None = None) -
     gate = os.eventfd(0, os.EFD_CLOEXEC)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ends = SeatEnds(ring, os.dup(gate), theirs.detach())
-    handle = Handle(seat, RingReader(ring), ends, gate, ours, cell)
+    handle = Handle(seat, RingReader(ring), ends, gate, ours)
     handle.set_size(size)
     if held:
         handle.hold()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ class Parameter:
         low: Smallest number allowed; `high` the largest.
         origin: Where the range comes from, in words.
         unit: What the number counts.
+        text: For a text of the user's own: says what is wrong with it, or "" when nothing is; `allowed` says what
+            may be written, in `origin`.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Parameter:
     unit: str = ""
     origin: str = ""
     choices: tuple[str, ...] = ()
+    text: Callable[[str], str] | None = None
 
     def parse(self, text: str) -> int | float | str:
         """The value that `text` names.
@@ -42,6 +45,11 @@ class Parameter:
             if text not in self.choices:
                 raise UsageError(f"{self.name}={printable(text)}: {unknown('value', text, self.choices)}")
             return text
+        if self.text is not None:
+            wrong = self.text(text)
+            if wrong:
+                raise UsageError(f"{self.name}={printable(text)}: {wrong}")
+            return text
         value = number(text, whole=isinstance(self.default, int))
         if value is None or not self.low <= value <= self.high:
             raise UsageError(f"{self.name}={printable(text)}: {self.allowed()}")
@@ -51,6 +59,8 @@ class Parameter:
         """The range in words."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
+        if self.text is not None:
+            return self.origin
         unit = f" {self.unit}" if self.unit else ""
         origin = f" ({self.origin})" if self.origin else ""
         kind = "a whole number" if isinstance(self.default, int) else "a number"

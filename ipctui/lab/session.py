@@ -4,52 +4,46 @@ from __future__ import annotations
 
 import os
 import platform
-import select
 import signal
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ipctui.kernel.descriptors import Descriptor
-from ipctui.kernel.process import ProcessProbe, exit_reason
 from ipctui.lab import commands
-from ipctui.lab.channel import Channel, Observer, PlannedSeat, Seen, Variant
-from ipctui.lab.collect import Collector, error_name
-from ipctui.lab.fold import fold, key
-from ipctui.lab.handle import Handle, Request, prepare
+from ipctui.lab.channel import Channel, Observer, Seen, Variant
+from ipctui.lab.collect import Collector
+from ipctui.lab.figures import Figures
+from ipctui.lab.fold import fold
+from ipctui.lab.handle import Handle
 from ipctui.lab.launch import LauncherClient, LauncherError
 from ipctui.lab.listing import Listing
+from ipctui.lab.lives import Lives
 from ipctui.lab.parameters import UsageError
 from ipctui.lab.state import LabState
 from ipctui.lab.summary import summary
 from ipctui.lab.tables import Tables, ends_of
-from ipctui.lab.watch import Glance, Watcher, glance
+from ipctui.lab.watch import Glance, Watcher, glance, let_settle
+from ipctui.lab.workers import Workers, has_ended
 from ipctui.trace.clock import Clock, now
 from ipctui.trace.operations import CODES
 from ipctui.trace.records import (
     Access,
     Call,
     Command,
-    Counters,
     Event,
     Header,
     Lost,
-    Process,
     Record,
     Settings,
     State,
     Summary,
 )
 from ipctui.trace.records import Channel as ChannelRecord
-from ipctui.trace.ring import W_ENDED, W_FAILED, W_FAILED_ERRNO, Key
-from ipctui.trace.text import readable
+from ipctui.trace.ring import Key
 
 MOST_RECORDS = 120
 """Records of each worker that one tick decodes; beyond it the newest win and the rest are counted as lost."""
-START_SECONDS = 5.0
-_COUNTERS_EVERY = 250_000_000
 _STILL_EVERY = 100_000_000
-_PATIENCE = 500_000_000
 _STILL = frozenset({"held", "blocked", "stopped"})
 _WRITE = CODES["write"]
 
@@ -78,21 +72,15 @@ class Lab:
         self.chosen = variant
         self.values = dict(values)
         self.launcher = launcher
-        self.observer: Observer = channel.observer()
+        self.workers = Workers(launcher)
+        self._observer: Observer | None = None
         self.state = LabState()
-        self.handles: list[Handle] = []
         self.seen: list[Seen] = []
-        self.alive = True
-        self.problem = ""
-        self._tables = Tables()
-        self._counters_at = -_COUNTERS_EVERY
+        self.listeners: list[Callable[[Sequence[Record]], None]] = []
         self._heads = 0
         self._ticked = 0
-        self._counters: dict[str, Counters] = {}
-        self._settings: dict[str, Settings] = {}
         self._queued: list[Record] = []
         self._unread: list[Record] = []
-        self._errors_pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._closed = False
         try:
             self._begin(held=values.get("start") == "held")
@@ -103,82 +91,23 @@ class Lab:
     # Beginning.
 
     def _begin(self, held: bool) -> None:
-        self._plan = plan = self.channel.plan(self.chosen, self.values)
-        self._listing = Listing(plan.module)
-        self.launcher.tell({"op": "preload", "module": plan.module})
-        self.handles = []
-        self._first_pids: set[int] = set()
-        self._exits: dict[int, str] = {}
-        for tree in plan.trees:
-            handles = [prepare(seat, self.values["size"], held) for seat in tree]
-            self.handles += handles
-            self._start_tree(handles)
-        self._await_workers(held)
+        plan = self.channel.plan(self.chosen, self.values)
+        listing = Listing(plan.module)
+        self._observer = self.channel.observer(plan)
+        self._tables, self._figures = Tables(), Figures()
+        self.workers.begin(plan, self.values["size"], held)
         beginning: list[Record] = []
         if self.state.header is None:
             self.clock = Clock.start()
-            beginning.append(self._header())
-        self._collector = Collector(self.clock, self._listing, lone=not plan.pieces)
-        self._watcher = Watcher(self.clock, self._listing, self.observer)
-        beginning += [self._birth(handle) for handle in self.handles if handle.pid]
+            beginning.append(self._header(listing))
+        self._collector = Collector(self.clock, listing, lone=not plan.pieces)
+        self._watcher = Watcher(self.clock, listing, self._observer)
+        self._lives = Lives(self.clock, self.workers, listing, self._collector, self._watcher, lambda: self.state)
+        beginning += self._lives.beginning()
         self._unread += beginning
         self._fold(beginning)
 
-    def _start_tree(self, handles: Sequence[Handle]) -> None:
-        plan = self._plan
-        fds = [fd for handle in handles for fd in handle.ends.descriptors()]
-        request = {
-            "op": "start",
-            "program": handles[0].seat.program,
-            "seats": [_seat(handle.seat) for handle in handles],
-            "given": dict(plan.given),
-            "limit": plan.limit,
-            "pieces": plan.pieces,
-        }
-        self.launcher.tell(request, [*fds, self._errors_pipe[1]])
-        self._first_pids.add(self.launcher.expect("started", START_SECONDS)["started"])
-        for handle in handles:
-            handle.ends.close()
-            handle.taken_over = True
-
-    def _await_workers(self, held: bool) -> None:
-        """Wait until every process sits and answers; held from the start, the children are not forked yet."""
-        deadline = time.monotonic() + START_SECONDS
-        first = [handle for handle in self.handles if handle.seat is not None]
-        wanted = first[: len(self._plan.trees)] if held else first
-        while not all(handle.born() and (held or handle.answers) for handle in wanted):
-            if time.monotonic() > deadline:
-                raise LauncherError("the workers did not start in time" + self._first_error())
-            for message in self.launcher.hear(0.001):
-                self._note_exit(message)
-            ended = self._first_pids & self._exits.keys()
-            # One that has done all its work already is no failure.
-            if ended and not all(handle.born() for handle in wanted):
-                raise LauncherError(f"a worker ended at once: {self._exits[ended.pop()]}" + self._first_error())
-        for handle in self.handles:
-            self._meet(handle)
-
-    def _first_error(self) -> str:
-        text = self._stderr()
-        return f": {text.strip().splitlines()[-1]}" if text.strip() else ""
-
-    def _meet(self, handle: Handle) -> bool:
-        """Take hold of a process that has taken its seat; True when it is new."""
-        pid = handle.born()
-        if handle.pid or not pid:
-            return False
-        handle.pid = pid
-        self._tables.stale = True
-        try:
-            handle.pidfd = os.pidfd_open(pid)
-            handle.probe = ProcessProbe(pid)
-            sample = handle.probe.sample()
-            handle.ppid, handle.start_time = sample.ppid, sample.start_time
-        except OSError:
-            pass  # it has ended already, and been reaped: what its ring holds is all that is left of it
-        return True
-
-    def _header(self) -> Header:
+    def _header(self, listing: Listing) -> Header:
         return Header(
             self.channel.name,
             self.chosen.name,
@@ -191,19 +120,7 @@ class Lab:
                 "python": platform.python_version(),
                 "cpus": os.cpu_count(),
             },
-            {**self._listing.describe(), "c": self.channel.listing(self.chosen)},
-        )
-
-    def _birth(self, handle: Handle) -> Process:
-        return Process(
-            self.clock.time(),
-            handle.role,
-            handle.pid,
-            "started",
-            handle.ppid,
-            handle.start_time,
-            program=handle.seat.program,
-            cell=handle.cell,
+            {**listing.describe(), "c": self.channel.listing(self.chosen)},
         )
 
     # Living.
@@ -213,13 +130,34 @@ class Lab:
         """The name of the variant that runs."""
         return self.chosen.name
 
+    @property
+    def observer(self) -> Observer:
+        """The live side of the mechanism."""
+        assert self._observer is not None
+        return self._observer
+
+    @property
+    def handles(self) -> list[Handle]:
+        """The session's workers."""
+        return self.workers.handles
+
+    @property
+    def alive(self) -> bool:
+        """False once the launcher has died, and the workers with it."""
+        return self.workers.alive
+
+    @property
+    def problem(self) -> str:
+        """Why it is not alive."""
+        return self.workers.problem
+
     def now(self) -> int:
         """Nanoseconds since the clock's zero."""
         return self.clock.time()
 
     def state_of(self, handle: Handle) -> State | None:
         """What was folded last of a worker's state."""
-        process = self.state.processes.get(key(handle.role, handle.cell))
+        process = self.state.processes.get(handle.name)
         return process.state if process is not None and process.pid == handle.pid else None
 
     def ends_of(self, handle: Handle) -> list[Descriptor]:
@@ -227,13 +165,18 @@ class Lab:
         return ends_of(handle.pid)
 
     def batch(self) -> list[Record]:
-        """Everything that happened since the last batch, in order; also folded into `state`."""
+        """Everything that happened since the last batch, in order; also folded into `state` and told to listeners."""
         if self._closed:
             return []
         records = self._tick()
         self._fold(records)
         beginning, self._unread = self._unread, []
-        return [*beginning, *records]
+        return self._told([*beginning, *records])
+
+    def _told(self, records: list[Record]) -> list[Record]:
+        for listener in self.listeners:
+            listener(records)
+        return records
 
     def tick(self) -> bool:
         """Drain, sample and fold; True when the state changed. While everybody stands still, ten times a second."""
@@ -254,46 +197,32 @@ class Lab:
         self.state = fold(self.state, records, self.channel.reduce)
 
     def _tick(self) -> list[Record]:
-        self._hear_launcher()
+        self.workers.hear()
         t = self.clock.time()
         records: list[Record] = self._queued
         self._queued = []
-        records += [self._birth(handle) for handle in self.handles if self._meet(handle)]
+        records += self._births()
         glances = {id(handle): glance(handle) for handle in self.handles if handle.alive}
         calls = self._drain(t, records)
         self._tables.refresh(self.handles, t)
-        counters = self._counters_due(t)
-        records += counters
+        records += self._figures.due(self.handles, self._collector, t)
         self.seen = self._look_around()
         records += self.observer.sample(self.clock.time(), self.seen, self._tables.outsiders)
         records += self._tables.changed(self.seen, t)
         records += self._states(glances)
-        records += self._settings_changed(t)
+        records += self._figures.settings(self.handles, t)
         records += self._worker_errors(t)
         records += self._answers(t)
         return [*calls, *records]
 
-    def _hear_launcher(self, seconds: float = 0.0) -> None:
+    def _births(self) -> list[Record]:
         try:
-            heard = self.launcher.hear(seconds)
+            self.workers.start_due(self._lives.age())
         except LauncherError as error:
-            self._launcher_died(str(error))
-            return
-        for message in heard:
-            self._note_exit(message)
-
-    def _note_exit(self, message: Mapping[str, Any]) -> None:
-        if "exited" in message:
-            self._exits[message["exited"]] = exit_reason(message["status"])
-
-    def _launcher_died(self, why: str) -> None:
-        """Without its janitor the laboratory ends: every worker is killed here and now."""
-        if self.alive:
-            self.alive = False
-            self.problem = f"{why}; the workers were ended with it"
-            for handle in self.handles:
-                if handle.alive:
-                    handle.signal(signal.SIGKILL)
+            self.workers.launcher_died(str(error))
+        born = self.workers.newborn()
+        self._tables.stale |= bool(born)
+        return [self._lives.birth(handle) for handle in born]
 
     def _drain(self, t: int, records: list[Record]) -> list[Call | Access]:
         drained = [(handle, handle.ring.read(MOST_RECORDS)) for handle in self.handles if handle.pid]
@@ -326,109 +255,30 @@ class Lab:
             if handle.alive
         ]
 
-    def _counters_due(self, t: int) -> list[Record]:
-        if t - self._counters_at < _COUNTERS_EVERY:
-            return []
-        self._counters_at = t
-        return self._all_counters(t)
-
-    def _all_counters(self, t: int) -> list[Record]:
-        records: list[Record] = []
-        for handle in self.handles:
-            if not handle.pid:
-                continue
-            cpu = None
-            if handle.probe is not None and handle.alive:
-                sample = handle.probe.sample()
-                cpu = sample.user_ns + sample.system_ns
-            counters = self._collector.counters(handle, t, cpu)
-            before = self._counters.get(handle.role)
-            if before is None or t - before.t >= 1_000_000_000 or _figures(before) != _figures(counters):
-                self._counters[handle.role] = counters
-                records.append(counters)
-        return records
-
     def _states(self, glances: Mapping[int, Glance | None]) -> list[Record]:
         records: list[Record] = []
         for handle in self.handles:
             if not handle.alive:
                 continue
-            if _wait_for_end(handle, 0):
-                if self._status_of(handle) is not None or self._gone_long(handle):
-                    records += self._farewell(handle)
-                continue
-            state = self._watcher.look(handle, glances.get(id(handle)), self.seen)
-            if state is not None:
-                records.append(state)
+            over = self._lives.is_over(handle)
+            if over:
+                records += self._farewell(handle)
+            elif over is False:
+                state = self._watcher.look(handle, glances.get(id(handle)), self.seen)
+                if state is not None:
+                    records.append(state)
         return records
-
-    def _status_of(self, handle: Handle) -> str | None:
-        """How a process ended: by the launcher's word, the kernel's while it is a zombie, or its parent's waitpid."""
-        handle.status = handle.status or self._exits.get(handle.pid)
-        if handle.status is None and handle.probe is not None:
-            sample = handle.probe.sample()
-            if sample.exit_code is not None:
-                handle.status = exit_reason(sample.exit_code)
-        if handle.status is None:
-            handle.status = self._status_from_parent(handle)
-        return handle.status
-
-    def _gone_long(self, handle: Handle) -> bool:
-        """Whether nobody has told for a while how it ended: who reaped it may be about to say so."""
-        if not handle.gone:
-            handle.gone = now()
-        return now() - handle.gone > _PATIENCE
 
     def _farewell(self, handle: Handle) -> list[Record]:
-        """Everything that is left to say of a process that has ended."""
-        status = self._status_of(handle)
-        t = self.clock.time()
-        unfinished = self._in_flight(handle, t)
-        handle.ended = True
         self._tables.stale = True
         self._tables.drop(handle.pid)
-        records: list[Record] = [unfinished] if unfinished is not None else []
-        records.append(self._collector.counters(handle, t, None))
-        words = handle.ring.words
-        if words[W_FAILED]:
-            failed = Key.of(words[W_FAILED])
-            operation = handle.ring.operations[failed.operation]
-            name = error_name(words[W_FAILED_ERRNO])
-            data = {"call": operation.name, "fd": failed.fd, "errno": name, "why": os.strerror(words[W_FAILED_ERRNO])}
-            records.append(Event(t, "failed", handle.role, data, handle.cell))
-        records += [
-            Process(t, handle.role, handle.pid, "exited", handle.ppid, handle.start_time, status, cell=handle.cell),
-            self._watcher.ended(handle, status),
-        ]
-        return records
-
-    def _status_from_parent(self, handle: Handle) -> str | None:
-        """What the parent's waitpid was told, where the parent was quicker than we."""
-        for call in reversed(self.state.calls):
-            if isinstance(call, Call) and call.name == "waitpid" and call.result == handle.pid:
-                text = call.args.partition("== ")[2].partition("}")[0]
-                return f"signal {text}" if text.startswith("SIG") else f"status {text}"
-        return "status 0" if handle.ring.words[W_ENDED] and not handle.ring.words[W_FAILED] else None
-
-    def _settings_changed(self, t: int) -> list[Record]:
-        records: list[Record] = []
-        for handle in self.handles:
-            if not handle.pid:
-                continue
-            settings = Settings(0, handle.role, handle.held, handle.rate, handle.size, handle.cell)
-            if settings != self._settings.get(handle.role):
-                self._settings[handle.role] = settings
-                records.append(Settings(t, handle.role, handle.held, handle.rate, handle.size, handle.cell))
-        return records
-
-    def _stderr(self) -> str:
-        try:
-            return readable(os.read(self._errors_pipe[0], 65536), 65536).replace("\u240a", "\n")
-        except BlockingIOError:
-            return ""
+        # What it did between this tick's drain and its end comes before its end.
+        last = self._collector.records(handle, handle.ring.read(MOST_RECORDS))
+        return [*last, *self._lives.farewell(handle)]
 
     def _worker_errors(self, t: int) -> list[Record]:
-        return [Event(t, "stderr", None, {"line": line}) for line in self._stderr().splitlines() if line.strip()]
+        lines = self.workers.said().splitlines()
+        return [Event(t, "stderr", None, {"line": line}) for line in lines if line.strip()]
 
     # Commands.
 
@@ -444,50 +294,52 @@ class Lab:
             outcome = f"refused: {error}"
         self._queued.append(Command(t, commands.told(text), by, outcome))
 
-    def _answers(self, t: int) -> list[Record]:
-        records: list[Record] = []
-        for handle in self.handles:
-            for request, outcome, detail in handle.answers_heard():
-                said = f"{outcome}: {detail}" if detail else outcome
-                records.append(Command(t, commands.told(request.command), request.by, said))
-                self._tables.stale = True
-            if handle.ended and handle.requests:
-                why = f"refused: {handle.role} ended before"
-                records += [
-                    Command(t, commands.told(request.command), request.by, why) for request in handle.requests.values()
-                ]
-                handle.requests.clear()
-        return records
+    def _answers(self, t: int) -> list[Command]:
+        heard = commands.answers(self.handles, t)
+        self._tables.stale |= bool(heard)
+        return heard
 
-    def add(self, role: str, text: str, by: str) -> None:
-        """Have a living worker of a role fork another, which inherits its ends.
+    def add(self, role: str, text: str, by: str) -> str | None:
+        """Add a worker of a role: what came of it, or None when a living worker was asked to fork it.
 
         Raises:
-            UsageError: nobody can fork it.
+            UsageError: nobody can be added.
         """
-        plan = self._plan
-        if not plan.adopts:
-            raise UsageError(f"add {role}: {plan.no_more}")
-        kin = [handle for handle in self.handles if handle.role.rstrip("0123456789") == role.rstrip("0123456789")]
-        parents = [handle for handle in kin if handle.alive and handle.answers and handle.seat.sends]
-        if not parents:
-            raise UsageError(f"add {role}: no living worker of this role holds an end that another could inherit")
-        number = max(int(handle.role[len(role.rstrip("0123456789")) :] or 0) for handle in kin) + 1
-        base = parents[0].seat
-        letter = chr(ord("a") + number % 26)
-        seat = PlannedSeat(
-            f"{role.rstrip('0123456789')}{number}", plan.adopts, letter, base.paced, parents[0].rate, base.sends
-        )
-        handle = prepare(seat, parents[0].size, held=False)
-        self.handles.append(handle)
-        words = _seat(seat)
-        asked = parents[0].ask(
-            "fork", Request(text, by), tuple(handle.ends.descriptors()), program=plan.adopts, **words
-        )
-        handle.ends.close()
-        handle.taken_over = True
-        if not asked:
-            raise UsageError(f"add {role}: {parents[0].role} has just ended")
+        try:
+            return "done" if self.workers.add(role, text, by) else None
+        except (LauncherError, OSError) as error:
+            raise UsageError(f"add {role}: {error}") from None
+
+    def start(self, handle: Handle) -> None:
+        """Start a process that was to start later.
+
+        Raises:
+            UsageError: it could not be started.
+        """
+        try:
+            self.workers.start_now(handle)
+        except LauncherError as error:
+            raise UsageError(f"{handle.name} could not be started: {error}") from None
+
+    def renew(self, handle: Handle) -> None:
+        """End one process, if it lives, and start another in its place; the others go on.
+
+        Raises:
+            UsageError: it could not be started.
+        """
+        if handle.alive:
+            handle.signal(signal.SIGKILL)
+            has_ended(handle, 1.0)
+            self.workers.hear(0.05)
+            farewell = self._farewell(handle)
+            self._unread += farewell
+            self._fold(farewell)
+        try:
+            self.workers.renew(handle)
+        except (LauncherError, OSError) as error:
+            raise UsageError(f"{handle.role} could not be started again: {error}") from None
+        self._figures.forget(handle.name)
+        self._watcher.forget(handle.name)
 
     def restart(self, variant: str | None = None, held: bool | None = None, anew: bool = False) -> None:
         """End all workers and begin again.
@@ -506,16 +358,11 @@ class Lab:
         else:
             self._unread += farewells
             self._fold(farewells)
-        self._counters.clear()
-        self._settings.clear()
-        self._tables = Tables()
-        self._counters_at = -_COUNTERS_EVERY
         self.observer.close()
-        self.observer = self.channel.observer()
         try:
             self._begin(held=self.values.get("start") == "held" if held is None else held)
         except (LauncherError, OSError) as error:
-            self._launcher_died(str(error))
+            self.workers.launcher_died(str(error))
 
     def _choose(self, variant: str) -> None:
         if variant == self.chosen.name:
@@ -536,7 +383,7 @@ class Lab:
         for handle in self.handles:
             if handle.alive:
                 handle.hold()
-        self._let_settle()
+        let_settle(self.handles)
         records: list[Record] = []
         for _ in range(4):
             batch = self._tick()
@@ -545,81 +392,24 @@ class Lab:
             if not any(isinstance(record, Call | Access) for record in batch):
                 break
         t = self.clock.time()
-        records += [call for handle in self.handles if (call := self._in_flight(handle, t)) is not None]
-        self._counters.clear()
-        records += self._all_counters(t)
+        records += [call for handle in self.handles if (call := self._lives.in_flight(handle, t)) is not None]
+        self._figures.forget_counters()
+        records += self._figures.counters(self.handles, self._collector, t)
         self._fold(records)
         total: Summary = summary(self.state, self.channel)
         beginning, self._unread = self._unread, []
-        return [*beginning, *records, total]
-
-    def _let_settle(self) -> None:
-        """Wait until everybody stands at the gate or sleeps in the kernel, 200 ms at most."""
-        deadline = now() + 200_000_000
-        before = -1
-        while now() < deadline:
-            heads = sum(handle.ring.head() for handle in self.handles)
-            running = any(
-                look is not None
-                and not look.current.phase
-                and not (look.sample.letter in "SDTZX" and look.current.in_call)
-                for look in (glance(handle) for handle in self.handles if handle.alive)
-            )
-            if heads == before and not running:
-                return
-            before = heads
-            time.sleep(0.002)
-
-    def _in_flight(self, handle: Handle, t: int) -> Call | None:
-        """The call that a worker is in when it ends, or the session does: it never returns (strace: `= ?`)."""
-        if not handle.alive:
-            return None
-        current = handle.ring.current()
-        if not current.in_call:
-            return None
-        word = Key.of(current.key)
-        operation = handle.ring.operations[word.operation]
-        state = self.state_of(handle)
-        before = state.before if state is not None else None
-        told = before is not None and (before.name, before.fd) == (operation.name, word.fd)
-        args = before.args if before is not None and told else str("" if word.fd is None else word.fd)
-        label = handle.ring.object_label(word.object) if word.object else None
-        line = self._listing.line(handle.ring.code_name(word.code), word.lasti)
-        return Call(
-            handle.role,
-            handle.pid,
-            operation.name,
-            operation.syscall,
-            args,
-            None,
-            self.clock.time(current.since),
-            t,
-            word.fd,
-            label,
-            line=line,
-            tid=handle.pid,
-            cell=handle.cell,
-        )
+        return self._told([*beginning, *records, total])
 
     def _end_workers(self) -> list[Record]:
         """Kill everybody, wait for it, and say so."""
         records: list[Record] = []
-        living = [handle for handle in self.handles if handle.alive]
-        for handle in living:
-            handle.signal(signal.SIGKILL)
-        for handle in living:
-            _wait_for_end(handle, 1.0)
-        deadline = now() + _PATIENCE
-        while self.alive and now() < deadline and any(self._status_of(handle) is None for handle in living):
-            self._hear_launcher(0.01)
-        if self.state.header is not None:
+        begun = self.state.header is not None
+        living = self.workers.end(self._lives.told_by_parent if begun else lambda pid: None)
+        if begun:
             records += [record for handle in living for record in self._farewell(handle)]
-        if self.state.header is not None:
             t = self.clock.time()
             records += [ChannelRecord(t, place, closed=True) for place in self.state.channels]
-        for handle in self.handles:
-            handle.close()
-        self.handles = []
+        self.workers.forget()
         return records
 
     def close(self) -> None:
@@ -628,26 +418,10 @@ class Lab:
             return
         self._closed = True
         self._end_workers()
-        self.observer.close()
-        for fd in self._errors_pipe:
-            os.close(fd)
-
-
-def _wait_for_end(handle: Handle, seconds: float) -> bool:
-    if handle.pidfd < 0:
-        return True
-    poll = select.poll()
-    poll.register(handle.pidfd, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
+        if self._observer is not None:
+            self._observer.close()
+        self.workers.close()
 
 
 def _is_our_hold(record: Record) -> bool:
     return isinstance(record, State) and record.state != "exited"
-
-
-def _seat(seat: PlannedSeat) -> dict[str, Any]:
-    return {"role": seat.role, "letter": seat.letter, "paced": list(seat.paced)}
-
-
-def _figures(counters: Counters) -> tuple[Any, ...]:
-    return counters.calls, counters.sent, counters.received

@@ -43,6 +43,7 @@ class ProcessState:
         rate: Messages a second over the last two counter records.
         empties: When operations came back empty-handed (EAGAIN, EINTR).
         unfinished: Calls that it, or whoever filled the role before, was in when it ended: they never returned.
+        due: When it is to start, where it has not started yet (pid 0).
     """
 
     role: str
@@ -62,6 +63,7 @@ class ProcessState:
     empties: tuple[int, ...] = ()
     unfinished: tuple[Call, ...] = ()
     cell: str | None = None
+    due: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

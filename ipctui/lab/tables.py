@@ -7,15 +7,18 @@ from collections.abc import Sequence
 
 from ipctui.kernel.descriptors import Descriptor, descriptors, find_holders
 from ipctui.lab.channel import Seen
-from ipctui.lab.fold import key
 from ipctui.lab.handle import Handle
-from ipctui.trace.operations import CODES
 from ipctui.trace.records import Descriptors, Held, Record
 
 _EVERY = 1_000_000_000
-_KINDS = frozenset({"pipe", "fifo", "socket", "mqueue", "memfd"})
-_CODES = frozenset(CODES[name] for name in ("pipe", "pipe2", "fork", "close", "fcntl"))
-_OTHER_END = {"read": "write", "write": "read"}
+_KINDS = frozenset({"pipe", "fifo", "socket", "mqueue", "memfd", "shm"})
+_CHANGES = frozenset(
+    (
+        *("pipe", "pipe2", "fork", "close", "fcntl", "open", "shm_open", "mq_open", "mq_close", "memfd_create"),
+        *("socket", "socketpair", "accept", "recvmsg", "eventfd", "epoll_create1"),
+    )
+)
+"""Operations after which a descriptor table may be another."""
 
 
 def ends_of(pid: int) -> list[Descriptor]:
@@ -55,8 +58,13 @@ class Tables:
     def refresh(self, handles: Sequence[Handle], t: int) -> None:
         """Read the tables again if a worker has made a call that changes one, and in any case once a second."""
         # By the counts, not by the calls: flat out, most of these are never decoded.
-        rows = (row for handle in handles if handle.pid for row in handle.ring.rows())
-        calls = sum(row.calls for row in rows if row.operation in _CODES)
+        calls = sum(
+            row.calls
+            for handle in handles
+            if handle.pid
+            for row in handle.ring.rows()
+            if row.operation < len(handle.ring.operations) and handle.ring.operations[row.operation].name in _CHANGES
+        )
         changed = self.stale or calls != self._calls
         self._calls = calls
         if not changed and t - self._read_at < _EVERY:
@@ -74,29 +82,29 @@ class Tables:
 
     def _find_outsiders(self, ours: set[int]) -> None:
         """Processes that are no workers and hold one of our objects: a leak, or somebody who looks on."""
-        places = {row.target for table in self._tables.values() for row in table if row.kind == "pipe"}
+        places = {row.target for table in self._tables.values() for row in table if row.kind in _KINDS}
         self.outsiders = {}
-        for place in places:
-            tables = find_holders(place, skip=(*ours, os.getpid())).tables
-            self.outsiders[place] = {f"pid {pid}": row.access for pid, rows in tables.items() for row in rows}
+        if places:
+            for pid, rows in find_holders(places, skip=(*ours, os.getpid())).tables.items():
+                for row in rows:
+                    self.outsiders.setdefault(row.target, {})[f"pid {pid}"] = row.access
 
     def changed(self, seen: Sequence[Seen], t: int) -> list[Record]:
         """The tables that differ from what was told last, closed ends kept in sight."""
         self._note_closed(seen)
-        holders: dict[tuple[str, str], list[tuple[str, int]]] = {}
+        holders: dict[str, list[tuple[str, int, str]]] = {}
         for each in seen:
             for row in each.descriptors:
-                holders.setdefault((row.target, row.access), []).append((each.role, row.number))
+                holders.setdefault(row.target, []).append((each.name, row.number, row.access))
         records: list[Record] = []
         for each in seen:
-            name = key(each.role, each.cell)
-            rows = self._rows(each, name, holders)
-            if rows != self._told.get(name, ()):
-                self._told[name] = rows
+            rows = self._rows(each, holders)
+            if rows != self._told.get(each.name, ()):
+                self._told[each.name] = rows
                 records.append(Descriptors(t, each.role, rows, each.cell))
         return records
 
-    def _rows(self, seen: Seen, name: str, holders: dict[tuple[str, str], list[tuple[str, int]]]) -> tuple[Held, ...]:
+    def _rows(self, seen: Seen, holders: dict[str, list[tuple[str, int, str]]]) -> tuple[Held, ...]:
         rows = {
             row.number: Held(
                 row.number,
@@ -105,12 +113,12 @@ class Tables:
                 row.nonblocking,
                 row.close_on_exec,
                 row.packets,
-                tuple(holders.get((row.target, _OTHER_END.get(row.access, "read-write")), ())),
+                _other_ends(seen.name, row, holders.get(row.target, ())),
             )
             for row in seen.descriptors
             if row.kind in _KINDS
         }
-        before = {row.fd: row for row in self._told.get(name, ())} | self._closed.get(name, {})
+        before = {row.fd: row for row in self._told.get(seen.name, ())} | self._closed.get(seen.name, {})
         for fd, gone in before.items():
             rows.setdefault(fd, Held(fd, gone.object, f"{gone.end.removesuffix(' closed')} closed"))
         return tuple(rows[fd] for fd in sorted(rows))
@@ -127,5 +135,12 @@ class Tables:
                     continue
                 end = ends.get((count.object, count.fd))
                 if end is not None:
-                    closed = self._closed.setdefault(key(each.role, each.cell), {})
+                    closed = self._closed.setdefault(each.name, {})
                     closed.setdefault(count.fd, Held(count.fd, count.object, f"{end} closed"))
+
+
+def _other_ends(name: str, row: Descriptor, holders: Sequence[tuple[str, int, str]]) -> tuple[tuple[str, int], ...]:
+    """Who holds the other end of an object: readers of a writer's and the reverse, others of one that does both."""
+    if row.access in ("read", "write"):
+        return tuple((other, fd) for other, fd, access in holders if access != row.access)
+    return tuple((other, fd) for other, fd, _ in holders if other != name)

@@ -7,6 +7,8 @@ not let us read is `unknown`, with the reason.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ipctui.kernel import libc
@@ -16,13 +18,18 @@ from ipctui.lab.channel import Observer, Reason, Seen, Sleep
 from ipctui.lab.collect import arguments
 from ipctui.lab.handle import Handle
 from ipctui.lab.listing import Listing
-from ipctui.trace.clock import Clock
+from ipctui.trace.clock import Clock, now
 from ipctui.trace.records import Before, State
 from ipctui.trace.ring import PHASE_HELD, PHASE_PACED, Current, Key
 
 _SAME_CALL = {
     "wait4": ("wait4", "waitid"),
     "clone": ("clone", "clone3", "fork"),
+    "openat": ("openat", "open"),
+    "poll": ("poll", "ppoll"),
+    "epoll_wait": ("epoll_wait", "epoll_pwait"),
+    "accept4": ("accept4", "accept"),
+    "futex": ("futex", "futex_time64"),
 }
 
 
@@ -50,12 +57,10 @@ class Watcher:
         self._listing = listing
         self._observer = observer
         self._said: dict[str, State] = {}
-        self._asleep_since: dict[str, tuple[SystemCall, int | None, int]] = {}
 
-    def forget(self) -> None:
-        """Begin anew: other processes have taken the roles."""
-        self._said.clear()
-        self._asleep_since.clear()
+    def forget(self, name: str) -> None:
+        """Another process has taken this place."""
+        self._said.pop(name, None)
 
     def look(self, handle: Handle, first: Glance | None, processes: list[Seen]) -> State | None:
         """A state record if the process's state changed; `first` is the look taken earlier in the same tick."""
@@ -64,10 +69,10 @@ class Watcher:
             return None
         t = self._clock.time()
         state = self._state(handle, first or second, second, processes, t)
-        said = self._said.get(handle.role)
+        said = self._said.get(handle.name)
         if said is not None and replace(state, t=said.t) == said:
             return None
-        self._said[handle.role] = state
+        self._said[handle.name] = state
         return state
 
     def ended(self, handle: Handle, status: str | None) -> State:
@@ -75,7 +80,7 @@ class Watcher:
         state = State(
             self._clock.time(), handle.role, handle.pid, "exited", reason=status, kernel="X", cell=handle.cell
         )
-        self._said[handle.role] = state
+        self._said[handle.name] = state
         return state
 
     def _state(self, handle: Handle, first: Glance, second: Glance, processes: list[Seen], t: int) -> State:
@@ -148,7 +153,8 @@ class Watcher:
         if before is None or call.name not in kernel_names or (key.fd is not None and call.fd != key.fd):
             # Asleep in something that is not the program's operation, such as the interpreter's own lock.
             return replace(state, wchan=None)
-        why: Reason = self._observer.explain(Sleep(handle.role, operation.name, call.fd, label, call), processes)
+        sleep = Sleep(handle.role, operation.name, key.fd, label, call, handle.cell)
+        why: Reason = self._observer.explain(sleep, processes)
         return replace(
             state,
             state="blocked",
@@ -190,3 +196,19 @@ def _kernel_arguments(pid: int, name: str, key: Key, call: SystemCall | None) ->
             return f"{key.fd}, …, {call.args[2]}"
         return arguments(name, key, call.args[2], 0, payload, None)
     return arguments(name, key, call.args[2], 0, b"", None)
+
+
+def let_settle(handles: Sequence[Handle]) -> None:
+    """Wait until every worker stands at its gate or sleeps in the kernel, 200 ms at most."""
+    deadline = now() + 200_000_000
+    before = -1
+    while now() < deadline:
+        heads = sum(handle.ring.head() for handle in handles)
+        running = any(
+            look is not None and not look.current.phase and not (look.sample.letter in "SDTZX" and look.current.in_call)
+            for look in (glance(handle) for handle in handles if handle.alive)
+        )
+        if heads == before and not running:
+            return
+        before = heads
+        time.sleep(0.002)

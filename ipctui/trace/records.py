@@ -44,7 +44,12 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process began or ended. `event` is started or exited; `status` reads "status 1" or "signal SIGKILL"."""
+    """A process is to come, began or ended: `event` is planned, started or exited.
+
+    Attributes:
+        status: How it ended, "status 1" or "signal SIGKILL".
+        due: When a planned process is to start.
+    """
 
     kind: ClassVar[str] = "process"
     t: int
@@ -56,6 +61,7 @@ class Process:
     status: str | None = None
     program: str | None = None
     cell: str | None = None
+    due: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +228,8 @@ class Channel:
         readers: Processes that hold a read end; writers likewise.
         method: How it was observed.
         refused: Why something could not be read.
+        type: What sort of object it is: pipe, fifo, shm, mqueue, semaphore, socket.
+        facts: What else a mechanism measures of it, plain JSON values by name.
     """
 
     kind: ClassVar[str] = "channel"
@@ -244,6 +252,8 @@ class Channel:
     name: str | None = None
     closed: bool = False
     cell: str | None = None
+    type: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ class Pipe:
     ) -> PlannedSeat:
         return PlannedSeat(role, program, letter, (paced or ("write" if sends else "read"),), rate, sends)
 
-    def observer(self) -> Observer:
+    def observer(self, plan: Plan) -> Observer:
         """A looker into the session's pipes."""
         return Looker()
 
