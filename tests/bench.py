@@ -259,7 +259,41 @@ def bench_workers() -> None:
         f"median {statistics.median(times) / 1e6:.1f} ms",
         "at most 5 ms to start",
     )
-    row("a worker's proportional set size", f"{max(sizes) / 1024:.2f} MB", "at most 2 MB")
+    row("a worker's proportional set size, one pair", f"{max(sizes) / 1024:.2f} MB", "at most 2 MB")
+    row(
+        "the same of a forked pair that has imported threading and nothing else",
+        f"{_bare_pair() / 1024:.2f} MB",
+        "the floor",
+    )
+
+
+_BARE_PAIR = """
+import gc, os, sys, threading
+gc.freeze()
+ready, ended = os.pipe(), os.pipe()
+pids = []
+for _ in range(2):
+    if not (pid := os.fork()):
+        os.close(ended[1])
+        os.write(ready[1], b".")
+        os.read(ended[0], 1)
+        os._exit(0)
+    pids.append(pid)
+for _ in pids:
+    os.read(ready[0], 1)
+print(*pids, flush=True)
+sys.stdin.read()
+"""
+
+
+def _bare_pair() -> int:
+    """The proportional set size, KiB, of an interpreter's forked child that has nothing of ours in it."""
+    program = [sys.executable, "-I", "-S", "-c", _BARE_PAIR]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdin is not None
+        sizes = [_pss(int(pid)) for pid in process.stdout.readline().split()]
+        process.stdin.close()
+    return max(sizes)
 
 
 def _pss(pid: int) -> int:

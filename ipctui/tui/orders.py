@@ -56,7 +56,7 @@ def other_side(action: str, process: ProcessState | None) -> bool:
 
 def open_ends(process: ProcessState) -> tuple[Held, ...]:
     """The descriptors that a process has open."""
-    return tuple(row for row in process.descriptors if row.end != "closed")
+    return tuple(row for row in process.descriptors if not row.end.endswith("closed"))
 
 
 def rate_of(state: LabState, process: ProcessState) -> float:

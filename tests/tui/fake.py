@@ -37,7 +37,7 @@ class FakeChannel:
 
 def process(role: str, state: str = "running", held: bool = False, **more: Any) -> ProcessState:
     pid = 4711 + len(role)
-    rows = (Held(3, "pipe:[1]", "closed"), Held(4, "pipe:[1]", "write"))
+    rows = (Held(3, "pipe:[1]", "read closed"), Held(4, "pipe:[1]", "write"))
     return ProcessState(
         role,
         pid,

@@ -94,7 +94,7 @@ async def test_escape_and_an_empty_text_inject_nothing() -> None:
 
 
 async def test_of_several_open_ends_one_is_chosen() -> None:
-    rows = (Held(3, "pipe:[1]", "read"), Held(4, "pipe:[/oops]", "write"), Held(5, "x", "closed"))
+    rows = (Held(3, "pipe:[1]", "read"), Held(4, "pipe:[/oops]", "write"), Held(5, "x", "read closed"))
     source = FakeSource(two(descriptors=rows))
     app = make_app(source)
     async with app.run_test() as pilot:

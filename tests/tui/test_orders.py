@@ -24,7 +24,7 @@ ACTIONS = by_id()
         ("step", two(), "step parent"),
         ("mode", two(), "nonblocking parent"),
         ("mode", two(descriptors=(Held(4, "pipe:[1]", "write", nonblocking=True),)), "blocking parent"),
-        ("mode", two(descriptors=(Held(4, "pipe:[1]", "closed", nonblocking=True),)), "nonblocking parent"),
+        ("mode", two(descriptors=(Held(4, "pipe:[1]", "write closed", nonblocking=True),)), "nonblocking parent"),
         ("stop", two(), "stop parent"),
         ("stop", two(state="stopped"), "continue parent"),
         ("faster", two(rate=20.0), "rate parent 50"),
