@@ -1,6 +1,6 @@
 """The benchmarks that `make bench` prints: ratios within one run, processes pinned, the loops interleaved.
 
-Run `python -m tests.bench NAME…` for some of them: calls, start, keys, cpu, workers, flat.
+Run `python -m tests.bench NAME…` for some of them: calls, start, keys, cpu, workers, flat, record, million.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.bench_time import bench_million, bench_record
 
 _REPEATS = 15
 _CALLS = 12_000
@@ -290,7 +292,8 @@ def _bare_pair() -> int:
     """The proportional set size, KiB, of an interpreter's forked child that has nothing of ours in it."""
     program = [sys.executable, "-I", "-S", "-c", _BARE_PAIR]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdin is not None
         sizes = [_pss(int(pid)) for pid in process.stdout.readline().split()]
         process.stdin.close()
     return max(sizes)
@@ -321,6 +324,8 @@ def _rss(pid: int) -> int:
 
 
 BENCHES: dict[str, Callable[[], None]] = {
+    "record": lambda: bench_record(row),
+    "million": lambda: bench_million(row),
     "calls": bench_calls,
     "start": bench_start,
     "keys": bench_keys,

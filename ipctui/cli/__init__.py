@@ -12,7 +12,7 @@ from typing import NoReturn
 from ipctui import __version__
 from ipctui.lab.parameters import UsageError, printable, unknown
 
-COMMANDS = ("run", "list", "screenshot", "keys", "themes", "doctor", "clean")
+COMMANDS = ("run", "replay", "export", "list", "screenshot", "keys", "themes", "doctor", "clean")
 
 _LONGEST_COMPLAINT = 1000
 
@@ -22,6 +22,9 @@ examples:
   ipctui run pipe --variant deadlock
   ipctui run pipe --headless --for 3 > recording.jsonl
   ipctui run pipe --text --do "1:hold child" --do "4:release child"
+  ipctui run pipe --record lecture.jsonl.gz
+  ipctui replay lecture.jsonl.gz
+  ipctui export lecture.jsonl.gz --to perfetto -o trace.json
   ipctui screenshot recording.jsonl -o picture.svg
 """
 
@@ -77,6 +80,14 @@ def _dispatch(words: list[str]) -> int:
             from ipctui.cli.run import run
 
             return run(options)
+        case "replay":
+            from ipctui.cli.replay import replay
+
+            return replay(options)
+        case "export":
+            from ipctui.cli.export import export
+
+            return export(options)
         case "screenshot":
             from ipctui.cli.picture import screenshot
 
@@ -87,6 +98,8 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from ipctui.cli.export import register
+
     parser = _Parser(
         prog="ipctui",
         description="A laboratory of inter-process communication: real processes, real kernel objects.",
@@ -98,6 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     _session_options(parser, mechanism=False)
     run = commands.add_parser("run", help="open one mechanism with its workers running")
     _session_options(run, mechanism=True)
+    replay = commands.add_parser("replay", help="open a recording: play, pause, step back and forth, seek")
+    replay.add_argument("file", metavar="FILE")
+    replay.add_argument("--headless", action="store_true", help="compute the summary from the records and print it")
+    _look_options(replay)
+    _look_options(register(commands))
     listing = commands.add_parser("list", help="mechanisms, variants, parameters, and whether they run here")
     listing.add_argument("--json", action="store_true", help="as JSON")
     picture = commands.add_parser("screenshot", help="a picture of a mechanism or a recording, without a terminal")
@@ -138,8 +156,22 @@ def _session_options(parser: argparse.ArgumentParser, mechanism: bool) -> None:
         parser.add_argument(
             "--do", dest="commands", action="append", default=[], metavar="T:COMMAND", help='such as "0.5:hold child"'
         )
+        parser.add_argument(
+            "--record", default="", metavar="FILE", help="record to a new file; compressed when it ends in .gz"
+        )
+        parser.add_argument(
+            "--record-limit", type=float, default=1000.0, metavar="MB", help="the recording's largest size (1000 MB)"
+        )
     else:
         parser.set_defaults(
-            mechanism="pipe", variant=None, settings=[], headless=False, text=False, seconds=None, commands=[]
+            mechanism="pipe",
+            variant=None,
+            settings=[],
+            headless=False,
+            text=False,
+            seconds=None,
+            commands=[],
+            record="",
+            record_limit=1000.0,
         )
     _look_options(parser)

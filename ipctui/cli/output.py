@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TypeGuard
 
+from ipctui.lab.recorder import NOT_WRITTEN, completed
 from ipctui.trace.recording import line_of
 from ipctui.trace.records import Access, Call, Header, Lost, Record
 
@@ -29,6 +30,7 @@ class Output:
         self._size = 0
         self._ending = False
         self._dropped: dict[str, int] = {}
+        self._lost = 0
         self.closed = False
         self._thread = threading.Thread(target=self._write, name="output", daemon=True)
         self._thread.start()
@@ -41,10 +43,11 @@ class Output:
                 self._dropped[record.process] = self._dropped.get(record.process, 0) + 1
                 continue
             if self._dropped and not isinstance(record, Header):
-                lost = [Lost(record.t, count, "not written", process) for process, count in self._dropped.items()]
+                lost = [Lost(record.t, count, NOT_WRITTEN, process) for process, count in self._dropped.items()]
                 parts += map(line_of, lost)
+                self._lost += sum(self._dropped.values())
                 self._dropped = {}
-            parts.append(line_of(record))
+            parts.append(line_of(completed(record, self._lost)))
         return self.text("".join(parts))
 
     def text(self, text: str) -> bool:

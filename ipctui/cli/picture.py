@@ -45,9 +45,15 @@ def screenshot(options: Namespace) -> int:
         if options.select and options.select not in state.processes:
             raise UsageError(f"--select {unknown('process', options.select, state.processes)}")
         view = View(
-            selected=options.select, ascii=options.ascii, language=options.lang, zoom=options.zoom, now=rounded(state.t)
+            selected=options.select,
+            ascii=options.ascii,
+            language=options.lang,
+            zoom=options.zoom,
+            now=rounded(state.t),
+            replay=_is_recording(options.what),
         )
-        write_picture(picture(state, pane, view, size, themes[theme]), target)
+        can = frozenset({"seek"} if view.replay else {"command"})
+        write_picture(picture(state, pane, view, size, themes[theme], can=can), target)
     except (RecordingError, PictureError, LabError) as error:
         complain(error)
         return 1
@@ -66,12 +72,16 @@ def _size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def _is_recording(what: str) -> bool:
+    return what not in catalogue.NAMES or Path(what).is_file()
+
+
 def _state(options: Namespace) -> tuple[LabState, str]:
     """The state to draw, and its mechanism's name."""
     if options.at is not None and not 0 <= options.at < 1e9:
         raise UsageError("--at: seconds, 0 or more")
     path = Path(options.what)
-    if options.what in catalogue.NAMES and not path.is_file():
+    if not _is_recording(options.what):
         return _run(options), options.what
     if not path.exists():
         why = unknown("mechanism", options.what, catalogue.NAMES)

@@ -6,11 +6,16 @@ import gc
 import os
 import sys
 from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
+from ipctui.cli import complain
 from ipctui.cli.output import Output
 from ipctui.cli.session import Choice, Interrupted, choose, laboratory, run_script, script_of
 from ipctui.lab.parameters import UsageError
-from ipctui.lab.session import LabError
+from ipctui.lab.recorder import Recorder, RecorderError
+from ipctui.lab.session import Lab, LabError
 from ipctui.mechanisms import catalogue
 from ipctui.trace.records import Record
 
@@ -25,6 +30,8 @@ def run(options: Namespace) -> int:
         raise UsageError("--headless and --text exclude each other: the first is for programs, the second for people")
     if options.seconds is not None and not 0 < options.seconds < 1e9:
         raise UsageError("--for: seconds, more than 0")
+    if not 1 <= options.record_limit <= 1e6:
+        raise UsageError("--record-limit: megabytes, from 1 to 1,000,000")
     if options.theme:
         from ipctui.cli.screen import check_theme
         from ipctui.tui.themes import find_themes
@@ -34,14 +41,14 @@ def run(options: Namespace) -> int:
         if options.headless or options.text or not has_terminal():
             gc.enable()
         if options.headless:
-            return _headless(choice, script, options.seconds)
+            return _headless(choice, script, options)
         if options.text or not has_terminal():
             return _text(choice, script, options)
         from ipctui.cli.screen import screen
 
         return screen(options, choice, script)
-    except LabError as error:
-        print(f"ipctui: {error}", file=sys.stderr)
+    except (LabError, RecorderError) as error:
+        complain(error)
         return 1
 
 
@@ -52,11 +59,11 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
-def _headless(choice: Choice, script: list[tuple[float, str]], seconds: float | None) -> int:
+def _headless(choice: Choice, script: list[tuple[float, str]], options: Namespace) -> int:
     interrupted = Interrupted()
-    with laboratory(choice) as lab:
+    with laboratory(choice) as lab, recorded(lab, options):
         output = Output()
-        run_script(lab, script, seconds, output.records, interrupted)
+        run_script(lab, script, options.seconds, output.records, interrupted)
         output.finish()
     return 0
 
@@ -67,7 +74,7 @@ def _text(choice: Choice, script: list[tuple[float, str]], options: Namespace) -
     caption = catalogue.caption(choice.channel.name)
     narrator = Narrator(lambda state: caption(state, options.lang))
     interrupted = Interrupted()
-    with laboratory(choice) as lab:
+    with laboratory(choice) as lab, recorded(lab, options):
         output = Output()
 
         def take(records: list[Record]) -> bool:
@@ -77,3 +84,39 @@ def _text(choice: Choice, script: list[tuple[float, str]], options: Namespace) -
         run_script(lab, script, seconds, take, interrupted)
         output.finish()
     return 0
+
+
+@contextmanager
+def recorded(lab: Lab, options: Namespace) -> Iterator[None]:
+    """A laboratory that is recorded as long as the block lasts, where `--record` asks for it.
+
+    A recording that ends by itself is told in one line on stderr; the laboratory goes on.
+
+    Raises:
+        RecorderError: the file cannot be recorded to.
+    """
+    if not options.record:
+        yield
+        return
+    recorder = Recorder(Path(options.record), lab.channel, lambda: lab.state, limit=limit_of(options))
+    said = ""
+
+    def take(records: Sequence[Record]) -> None:
+        nonlocal said
+        recorder.take(records)
+        if recorder.problem != said:
+            said = recorder.problem
+            complain(said)
+
+    lab.listeners.append(take)
+    try:
+        yield
+    finally:
+        recorder.end()
+        if recorder.problem != said:
+            complain(recorder.problem)
+
+
+def limit_of(options: Namespace) -> int:
+    """The largest size of a recording, in bytes."""
+    return int(options.record_limit * 1_000_000)

@@ -7,17 +7,22 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ipctui.cli.run import limit_of
 from ipctui.cli.session import Choice, Script, variant_of
 from ipctui.lab.channel import Channel
 from ipctui.lab.launch import LauncherClient, LauncherError
+from ipctui.lab.live import Live
 from ipctui.lab.parameters import UsageError, settle, unknown
+from ipctui.lab.recorder import RecorderError
 from ipctui.lab.session import Lab, LabError
 from ipctui.mechanisms import catalogue
 from ipctui.widgets.view import Pane
 
 if TYPE_CHECKING:
+    from ipctui.tui.app import IpctuiApp, Look
     from ipctui.tui.themes import LoadedTheme
 
 
@@ -39,7 +44,7 @@ class Menu:
         """How a mechanism is drawn."""
         return catalogue.pane(name)
 
-    def open(self, name: str, variant: str | None) -> Lab:
+    def open(self, name: str, variant: str | None) -> Live:
         """Start a mechanism.
 
         Raises:
@@ -47,7 +52,7 @@ class Menu:
         """
         channel = catalogue.channel(name)
         chosen = variant_of(channel, variant)
-        return Lab(channel, chosen, settle(channel.parameters(), chosen.values, ()), self._launcher)
+        return Live(Lab(channel, chosen, settle(channel.parameters(), chosen.values, ()), self._launcher))
 
 
 def screen(options: Namespace, choice: Choice, script: Script) -> int:
@@ -70,9 +75,30 @@ def screen(options: Namespace, choice: Choice, script: Script) -> int:
 
 
 def _show(options: Namespace, choice: Choice, script: Script, launcher: LauncherClient) -> int:
+    look, themes = look_of(options)
+    from ipctui.tui.app import IpctuiApp
+
+    lab = Lab(choice.channel, choice.variant, choice.values, launcher)
+    try:
+        live = Live(lab, Path(options.record) if options.record else None, limit_of(options))
+    except RecorderError:
+        lab.close()
+        raise
+    app = IpctuiApp(Menu(launcher), live, catalogue.pane(choice.channel.name), themes, look)
+    if script or options.seconds is not None:
+        app.call_later(lambda: _schedule(app, script, options.seconds))
+    return shown(app)
+
+
+def look_of(options: Namespace) -> tuple[Look, dict[str, LoadedTheme]]:
+    """How the person wants the screen, and the themes there are.
+
+    Raises:
+        UsageError: there is no such theme.
+    """
     if not os.isatty(2):
         sys.__stderr__ = sys.__stdout__  # type: ignore[misc]  # Textual draws there, and stderr is somebody's file
-    from ipctui.tui.app import IpctuiApp, Look, start
+    from ipctui.tui.app import Look
     from ipctui.tui.keymap import load_keymap
     from ipctui.tui.themes import DEFAULT_THEME, find_themes
 
@@ -81,11 +107,13 @@ def _show(options: Namespace, choice: Choice, script: Script, launcher: Launcher
     check_theme(theme, themes)
     keymap, key_problems = load_keymap()
     problems = [f"{problem.path.name}: {problem.problem}" for problem in theme_problems] + key_problems
-    look = Look(theme, options.lang, options.ascii, "NO_COLOR" in os.environ, keymap, problems)
-    lab = Lab(choice.channel, choice.variant, choice.values, launcher)
-    app = IpctuiApp(Menu(launcher), lab, catalogue.pane(choice.channel.name), themes, look)
-    if script or options.seconds is not None:
-        app.call_later(lambda: _schedule(app, script, options.seconds))
+    return Look(theme, options.lang, options.ascii, "NO_COLOR" in os.environ, keymap, problems), themes
+
+
+def shown(app: IpctuiApp) -> int:
+    """Run an app on the terminal to its end; its exit status."""
+    from ipctui.tui.app import start
+
     gc.freeze()
     gc.enable()
     return start(app)

@@ -1,15 +1,15 @@
 """A screen as a picture: the SVG that Textual exports, corrected, written as SVG or PNG."""
 
-import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from html import escape, unescape
 from pathlib import Path
 
 from rich.cells import cell_len, split_graphemes
+
+from ipctui.export.target import TargetError, whole_file
 
 __all__ = ["PictureError", "correct_svg", "write_picture"]
 
@@ -194,27 +194,8 @@ def _system_monospace() -> str:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    """Write beside `path` and rename, so that a reader never meets half a file."""
-    temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:80]}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
+        with whole_file(path) as file:
             file.write(content)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it private, a picture is an ordinary file
-        os.replace(temporary, path)
-    except (OSError, ValueError) as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error)
-        raise PictureError(f"{str(path)!r} cannot be written: {reason}") from error
-
-
-def _umask() -> int:
-    """Read the umask from /proc (umask(2) can only be read by changing it), 0o022 where it cannot be had."""
-    try:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
-    except (OSError, ValueError):
-        pass
-    return 0o022
+    except TargetError as error:
+        raise PictureError(str(error)) from error

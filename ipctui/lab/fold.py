@@ -18,10 +18,12 @@ from ipctui.lab.state import (
     ProcessState,
     Span,
 )
+from ipctui.lab.state_json import state_from_json
 from ipctui.trace.records import (
     Access,
     Call,
     Channel,
+    Checkpoint,
     Command,
     Counters,
     Descriptors,
@@ -30,6 +32,7 @@ from ipctui.trace.records import (
     Lost,
     Process,
     Record,
+    RecordError,
     Settings,
     State,
     Summary,
@@ -38,6 +41,8 @@ from ipctui.trace.records import (
 
 Reduce = Callable[[Mapping[str, Any], Sequence[Record]], Mapping[str, Any]]
 RECENT_EMPTIES = 400
+_SENDS = frozenset(("write", "mq_send", "send", "sendmsg"))
+_RECEIVES = frozenset(("read", "mq_receive", "recv", "recvmsg"))
 
 
 def key(role: str, cell: str | None) -> str:
@@ -46,11 +51,21 @@ def key(role: str, cell: str | None) -> str:
 
 
 def fold(state: LabState, batch: Sequence[Record], reduce: Reduce | None = None) -> LabState:
-    """The state after these records. A record that names a process never seen begins that process's entry."""
+    """The state after these records. A record that names a process never seen begins that process's entry.
+
+    A checkpoint takes the place of all that was before it; one that cannot be read is counted as unknown.
+    """
     if not batch:
         return state
     folding = _Folding(state)
-    for record in batch:
+    for place, record in enumerate(batch):
+        if type(record) is Checkpoint:
+            try:
+                restored = state_from_json(record.state)
+            except (RecordError, RecursionError):
+                folding.unknown(record)
+                continue
+            return fold(replace(restored, t=folding.latest(restored.t)), batch[place + 1 :], reduce)
         folding.add(record)
     after = folding.done()
     if reduce is not None:
@@ -82,6 +97,9 @@ class _Folding:
         handler = _HANDLERS.get(type(record))
         if handler is not None:
             handler(self, record)
+
+    def latest(self, t: int) -> int:
+        return max(self._t, t)
 
     def done(self) -> LabState:
         for name, spans in self._spans.items():
@@ -159,27 +177,40 @@ class _Folding:
             return
         if record.result < 0:
             return
-        if record.name == "write":
-            for message in record.message:
-                known = self._links.pop(message, None)
-                self._links[message] = Link(
-                    message,
-                    name,
-                    record.end,
-                    None if known is None else known.receiver,
-                    None if known is None else known.received,
-                )
-        elif record.name == "read":
-            for message in record.message:
-                known = self._links.get(message)
-                sender = known.sender if known is not None else message.partition(":")[0]
-                sent = known.sent if known is not None else record.begin
-                self._links[message] = Link(message, sender, sent, name, record.end)
+        if record.name in _SENDS:
+            self._sent(record, name)
+        elif record.name in _RECEIVES:
+            self._received(record, name)
+
+    def _sent(self, record: Call | Access, name: str) -> None:
+        for message in record.message:
+            known = self._links.pop(message, None)
+            self._links[message] = Link(
+                message,
+                name,
+                record.end,
+                None if known is None else known.receiver,
+                None if known is None else known.received,
+            )
+        self._forget_links()
+
+    def _received(self, record: Call | Access, name: str) -> None:
+        for message in record.message:
+            known = self._links.get(message)
+            sender = known.sender if known is not None else message.partition(":")[0]
+            sent = known.sent if known is not None else record.begin
+            self._links[message] = Link(message, sender, sent, name, record.end)
+        self._forget_links()
+
+    def _forget_links(self) -> None:
         while len(self._links) > RECENT_LINKS:
             del self._links[next(iter(self._links))]
 
     def access(self, record: Access) -> None:
         self._calls.append(record)
+        if record.message:
+            join = self._sent if record.name == "store" else self._received
+            join(record, key(record.process, record.cell))
 
     def state(self, record: State) -> None:
         name, process = self._process(record.process, record.cell, record.pid)
@@ -197,7 +228,8 @@ class _Folding:
             spans = self._spans[name] = list(self._processes[name].spans)
         while spans and spans[-1].t >= span.t and spans[-1].state != "exited":
             spans.pop()
-        if not spans or spans[-1].state != span.state:
+        # One block ends where the next begins: who is blocked again has moved in between.
+        if not spans or spans[-1].state != span.state or span.state == "blocked":
             spans.append(span)
         # Folding a batch or its records singly must forget the same spans.
         del spans[:-RECENT_SPANS]
@@ -249,7 +281,7 @@ class _Folding:
         place = (key(record.process or "", record.cell), record.why)
         self._lost[place] = self._lost.get(place, 0) + record.count
 
-    def unknown(self, record: Unknown) -> None:
+    def unknown(self, record: Unknown | Checkpoint) -> None:
         self._unknown += 1
 
 

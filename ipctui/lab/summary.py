@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -28,8 +29,8 @@ def summary(state: LabState, channel: Channel | None) -> Summary:
             "peak": held.peak,
             "capacity": held.now.capacity,
             "unit": held.now.unit,
-            "written": _bytes(totals.values(), place, "write"),
-            "read": _bytes(totals.values(), place, "read"),
+            "written": _bytes(totals.values(), place, _SENDS),
+            "read": _bytes(totals.values(), place, _RECEIVES),
         }
         for place, held in state.channels.items()
     }
@@ -47,8 +48,16 @@ def _total(process: ProcessState) -> tuple[Counters, ...]:
     return (*process.earlier, *((process.counters,) if process.counters is not None else ()))
 
 
+_SENDS = frozenset({"write", "send", "sendmsg", "mq_send", "store"})
+_RECEIVES = frozenset({"read", "recv", "recvmsg", "mq_receive", "load"})
+_OURS = re.compile(r"ipctui-[0-9]+-[0-9]+-[0-9a-f]{8}")
+
+
 def _object_names(state: LabState) -> dict[str, str]:
-    """Objects by their kind and order of appearance (pipe 1, pipe 2): an inode is the machine's."""
+    """Objects by their kind and order of appearance (pipe 1, fifo 2); a name that the user gave stays.
+
+    Inodes, and names that we gave, are the machine's.
+    """
     counts: dict[str, int] = {}
     names = {}
     counted = (
@@ -60,9 +69,16 @@ def _object_names(state: LabState) -> dict[str, str]:
     )
     # A session can be over before anybody has looked at its objects: those are known from the counts alone.
     for place in dict.fromkeys((*state.channels, *counted)):
-        kind = place.partition(":[")[0] if ":[" in place else place
+        kind = place.partition(":[")[0]
+        if _OURS.search(place):
+            held = state.channels.get(place)
+            # A session that names several things gives each of them an ending of its own: ipctui-…-there.
+            kind = (held.now.type if held is not None else "") or _OURS.sub("name", place).lstrip("/@")
+        elif ":[" not in place:
+            names[place] = place
+            continue
         counts[kind] = counts.get(kind, 0) + 1
-        names[place] = f"{kind} {counts[kind]}" if ":[" in place else place
+        names[place] = f"{kind} {counts[kind]}"
     return names
 
 
@@ -90,11 +106,11 @@ def _calls(counters: Iterable[Counters], names: dict[str, str], in_flight: Itera
     return list(joined.values())
 
 
-def _bytes(totals: Iterable[tuple[Counters, ...]], place: str, name: str) -> int:
+def _bytes(totals: Iterable[tuple[Counters, ...]], place: str, names: frozenset[str]) -> int:
     return sum(
         count.bytes
         for records in totals
         for record in records
         for count in record.calls
-        if count.object == place and count.name == name
+        if count.object == place and count.name in names
     )

@@ -11,7 +11,7 @@ from ipctui.lab.parameters import UsageError, unknown
 from ipctui.lab.state import LabState
 from ipctui.widgets.view import Pane
 
-NAMES = ("pipe",)
+NAMES = ("pipe", "fifo", "shm", "mailbox", "direct")
 
 
 def channel(name: str) -> Channel:

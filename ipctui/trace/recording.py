@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
 
+from ipctui.trace.lines import Line, LineFile
 from ipctui.trace.records import FORMAT, VERSION, Header, Record, RecordError, from_json, to_json
 
-_LONGEST_LINE = 16 << 20
+MOST_PROBLEMS = 20
+"""Problems of one file that are told; the rest are counted."""
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 class RecordingError(Exception):
@@ -21,12 +23,124 @@ class RecordingError(Exception):
 
 def line_of(record: Record) -> str:
     """A record as one line of a recording, newline included."""
-    return json.dumps(to_json(record), ensure_ascii=False, separators=(",", ":")) + "\n"
+    return _encode(to_json(record)) + "\n"
 
 
 def lines_of(records: Iterable[Record]) -> str:
     """Several records as lines."""
     return "".join(map(line_of, records))
+
+
+def record_of(raw: bytes) -> Record:
+    """A record from its line.
+
+    Raises:
+        RecordError: the line is damaged; the message says how.
+    """
+    try:
+        return from_json(json.loads(raw.decode("utf-8", "replace")))
+    except RecordError:
+        raise
+    except (ValueError, RecursionError):
+        raise RecordError("no JSON") from None
+
+
+class RecordingFile:
+    """A recording on a disk: its header at once, its records as they are read, any part of them again.
+
+    Attributes:
+        problems: What could not be read, one line each, the first twenty; `skipped` counts the lines left out.
+
+    Raises:
+        RecordingError: the file cannot be read, is no recording, or its first line is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problems: list[str] = []
+        self.skipped = 0
+        try:
+            self._file = LineFile(path)
+        except OSError as error:
+            raise RecordingError(f"{path}: {error.strerror or error}") from None
+        try:
+            self._lines = self._file.lines(self.problems)
+            self.header = self._first()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the file back; safe to call again."""
+        self._file.close()
+
+    @property
+    def share_read(self) -> float:
+        """How much of the file has been read, from 0 to 1."""
+        return self._file.at / self._file.size if self._file.size else 1.0
+
+    def _first(self) -> Header:
+        try:
+            line = next(self._lines, None)
+        except OSError as error:
+            raise RecordingError(f"{self.path}: {error.strerror or error}") from None
+        if line is None:
+            if self.problems:
+                raise RecordingError(f"{self.problems[0]}; this is no recording of ipctui, or only its beginning")
+            raise RecordingError(f"{self.path}: the file is empty; a recording begins with a header line")
+        try:
+            record = record_of(line.raw)
+        except RecordError as error:
+            raise RecordingError(f"{self.path}:1: this is no recording of ipctui: {error}") from None
+        if not isinstance(record, Header) or record.format != FORMAT:
+            raise RecordingError(f"{self.path}:1: this is no recording of ipctui: its first line is no header")
+        if record.version > VERSION:
+            self.problems.append(
+                f"{self.path}: written in version {record.version} of the format; version {VERSION} is known here, "
+                "what is newer is left out"
+            )
+        return record
+
+    def records(self) -> Iterator[tuple[Line, Record]]:
+        """Every record after the header, with its line; can be gone through once.
+
+        Raises:
+            RecordingError: the disk fails.
+        """
+        try:
+            for line in self._lines:
+                try:
+                    yield line, record_of(line.raw)
+                except RecordError as error:
+                    self.skip(line.number, str(error))
+        except OSError as error:
+            raise RecordingError(f"{self.path}: {error.strerror or error}") from None
+
+    def skip(self, number: int, why: str) -> None:
+        """Tell of a line that is left out."""
+        self.skipped += 1
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(f"{self.path}:{number}: skipped: {why}")
+
+    def told(self) -> tuple[str, ...]:
+        """The problems, and last how many lines more were left out."""
+        shown = sum(": skipped: " in problem for problem in self.problems)
+        more = self.skipped - shown
+        return (*self.problems, f"{self.path}: {more:,} more lines were skipped") if more else tuple(self.problems)
+
+    def again(self, place: int, size: int) -> list[Record]:
+        """The records of a part that was read already; damaged lines are left out."""
+        try:
+            raw = self._file.read(place, size)
+        except OSError:
+            return []
+        found: list[Record] = []
+        for line in raw.split(b"\n"):
+            try:
+                found.append(record_of(line))
+            except RecordError:
+                continue
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,60 +162,9 @@ def read_recording(path: Path) -> Recording:
     Raises:
         RecordingError: the file cannot be read, is no recording, or its first line is damaged.
     """
-    problems: list[str] = []
-    records: list[Record] = []
-    header: Header | None = None
-    for number, text in _lines(path, problems):
-        try:
-            record = from_json(json.loads(text))
-        except (ValueError, RecursionError) as error:
-            why = str(error) if isinstance(error, RecordError) else "no JSON"
-            if header is None:
-                raise RecordingError(f"{path}:{number}: this is no recording of ipctui: {why}") from None
-            problems.append(f"{path}:{number}: skipped: {why}")
-            continue
-        if header is None:
-            header = _checked_header(path, number, record)
-        else:
-            records.append(record)
-    if header is None:
-        if problems:
-            raise RecordingError(f"{problems[0]}; this is no recording of ipctui, or only its beginning")
-        raise RecordingError(f"{path}: the file is empty; a recording begins with a header line")
-    if header.version > VERSION:
-        problems.append(
-            f"{path}: written in version {header.version} of the format; version {VERSION} is known here, "
-            "what is newer is left out"
-        )
-    return Recording(header, tuple(records), tuple(problems))
-
-
-def _checked_header(path: Path, number: int, record: Record) -> Header:
-    if not isinstance(record, Header) or record.format != FORMAT:
-        raise RecordingError(f"{path}:{number}: this is no recording of ipctui: its first line is no header")
-    return record
-
-
-def _lines(path: Path, problems: list[str]) -> Iterator[tuple[int, str]]:
+    file = RecordingFile(path)
     try:
-        with _open(path) as file:
-            number = 0
-            while raw := file.readline(_LONGEST_LINE):
-                number += 1
-                if not raw.endswith(b"\n"):
-                    problems.append(f"{path}:{number}: the last line is cut off; it was left out")
-                    return
-                yield number, raw.decode("utf-8", "replace")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        problems.append(f"{path}: the compressed file is cut off or damaged: {error}")
-    except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror or error}") from None
-
-
-def _open(path: Path) -> IO[bytes]:
-    file = path.open("rb")
-    if file.read(2) == b"\x1f\x8b":
+        records = tuple(record for _, record in file.records())
+        return Recording(file.header, records, file.told())
+    finally:
         file.close()
-        return cast("IO[bytes]", gzip.open(path, "rb"))
-    file.seek(0)
-    return file

@@ -7,6 +7,7 @@ Every record is a frozen dataclass; its JSON form has the same names and a `kind
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import UnionType
@@ -95,7 +96,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A load or store of a shared word: no system call."""
+    """A load or store of a word or of a slot in shared memory: no system call.
+
+    Attributes:
+        value: The number in the word; of a slot, the number of bytes in it.
+        message: The message in the slot, by its id; none where its first bytes do not name it.
+        size: Bytes in the slot; None for a word.
+        text: The first bytes in the slot as strace prints them; None for a word.
+    """
 
     kind: ClassVar[str] = "access"
     process: str
@@ -108,6 +116,9 @@ class Access:
     end: int
     line: int | None = None
     cell: str | None = None
+    message: tuple[str, ...] = ()
+    size: int | None = None
+    text: str | None = None
 
     @property
     def t(self) -> int:
@@ -182,7 +193,7 @@ class Held:
 
     Attributes:
         peers: Who holds the other end: (role or "pid N", descriptor).
-        end: "read", "write" or "read-write"; "closed" for an end that the process closed.
+        end: "read", "write" or "read-write"; "read closed" and so on for one that the process closed.
     """
 
     fd: int
@@ -327,6 +338,19 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The whole folded state at one moment: a recording that was begun in mid-session starts from it.
+
+    Attributes:
+        state: Its JSON form (lab.state_json).
+    """
+
+    kind: ClassVar[str] = "checkpoint"
+    t: int
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The last record, a function of the folded state alone."""
 
@@ -360,6 +384,7 @@ Record = (
     | Command
     | Counters
     | Lost
+    | Checkpoint
     | Summary
     | Unknown
 )
@@ -379,6 +404,7 @@ _KINDS: dict[str, type[Any]] = {
         Command,
         Counters,
         Lost,
+        Checkpoint,
         Summary,
     )
 }
@@ -389,36 +415,50 @@ def to_json(record: Record) -> dict[str, Any]:
     if isinstance(record, Unknown):
         return {"kind": record.named, "t": record.t}
     body: dict[str, Any] = {"kind": record.kind}
-    for name, default in _FIELDS[type(record)]:
-        value = getattr(record, name)
-        if value == default and name not in _ALWAYS:
-            continue
-        body[name] = _plain(value)
+    values, fields = _FIELDS[type(record)]
+    for (name, default), value in zip(fields, values(record), strict=True):
+        if value != default:
+            # Most are numbers and words: what a recording costs is mostly this loop.
+            body[name] = value if type(value) in _PLAIN else plain(value)
     return body
 
 
 _ALWAYS = frozenset({"format", "version", "clock", "result", "fd", "syscall", "errno", "outcome", "reason"})
 
 
-def _plain(value: Any) -> Any:
+_PLAIN = frozenset({int, str, float, bool, type(None)})
+
+
+def plain(value: Any) -> Any:
+    """A field's value as JSON values: tuples as lists, the parts of a record as objects with all their fields."""
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if dataclasses.is_dataclass(value):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
     return value
 
 
-def _fields_of(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
-    return tuple(
+_Fields = tuple[Callable[[Any], tuple[Any, ...]], tuple[tuple[str, Any], ...]]
+
+
+def _fields_of(kind: type[Any]) -> _Fields:
+    """A getter of all values, and for each its name and the value that is left out (a new object for none)."""
+    fields = dataclasses.fields(kind)
+    left_out = tuple(
         (
             item.name,
-            item.default if item.default_factory is dataclasses.MISSING else item.default_factory(),
+            object()
+            if item.name in _ALWAYS
+            else item.default
+            if item.default_factory is dataclasses.MISSING
+            else item.default_factory(),
         )
-        for item in dataclasses.fields(kind)
+        for item in fields
     )
+    return operator.attrgetter(*(item.name for item in fields)), left_out
 
 
-_FIELDS: dict[type[Any], tuple[tuple[str, Any], ...]] = {kind: _fields_of(kind) for kind in _KINDS.values()}
+_FIELDS: dict[type[Any], _Fields] = {kind: _fields_of(kind) for kind in _KINDS.values()}
 
 
 def from_json(body: Any) -> Record:
@@ -458,7 +498,7 @@ def _readers(kind: type[Any]) -> dict[str, tuple[Reader, bool]]:
         hints = get_type_hints(kind)
         known = {
             item.name: (
-                _reader(hints[item.name]),
+                reader_of(hints[item.name]),
                 item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING,
             )
             for item in dataclasses.fields(kind)
@@ -467,14 +507,18 @@ def _readers(kind: type[Any]) -> dict[str, tuple[Reader, bool]]:
     return known
 
 
-def _reader(hint: Any) -> Reader:
+def reader_of(hint: Any) -> Reader:
+    """The function that reads a value of an annotated type from its JSON form (the inverse of `plain`).
+
+    It takes the value and where it stands, and raises RecordError when the value is of another type.
+    """
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        (inner,) = (_reader(arg) for arg in args if arg is not type(None))
+        (inner,) = (reader_of(arg) for arg in args if arg is not type(None))
         return lambda value, where: None if value is None else inner(value, where)
     if origin is tuple:
         return _tuple_reader(args)
-    if origin is dict:
+    if origin in (dict, Mapping):
         return _dict_reader(args[1])
     if dataclasses.is_dataclass(hint):
         return lambda value, where: _build(hint, _checked(dict)(value, where), where)  # type: ignore[arg-type]
@@ -486,7 +530,7 @@ def _reader(hint: Any) -> Reader:
 def _dict_reader(values: Any) -> Reader:
     if values is Any:
         return _checked(dict)
-    inner = _reader(values)
+    inner = reader_of(values)
     return lambda value, where: {
         name: inner(item, f"{where}: {name}") for name, item in _checked(dict)(value, where).items()
     }
@@ -494,9 +538,9 @@ def _dict_reader(values: Any) -> Reader:
 
 def _tuple_reader(args: tuple[Any, ...]) -> Reader:
     if args[-1] is Ellipsis:
-        inner = _reader(args[0])
+        inner = reader_of(args[0])
         return lambda value, where: tuple(inner(item, where) for item in _checked(list)(value, where))
-    inners = [_reader(arg) for arg in args]
+    inners = [reader_of(arg) for arg in args]
 
     def read(value: Any, where: str) -> tuple[Any, ...]:
         if len(_checked(list)(value, where)) != len(inners):

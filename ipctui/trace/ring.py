@@ -7,13 +7,13 @@ first, which a concurrent reader sees, so it is kept for slots that are not yet 
     byte 0      words 0-63: identity, the laboratory's orders, what the worker is doing now (names below)
     byte 512    the detail of the operation that the worker stands before: 64 bytes
     byte 576    counter rows of the main thread: ROWS x (key, calls, bytes, reserved)
-    byte 3648   counter rows of the control thread: CONTROL_ROWS x the same
-    byte 3904   error rows: ERROR_ROWS x (key with errno in its low bits, count)
-    byte 4928   names of the operations, NUL between rows (operations.names_table)
-    byte 5952   labels of objects: OBJECTS x 64 bytes; row 0 is no object
-    byte 8000   names of code: CODES x 48 bytes; row 0 is no code
-    byte 8384   reserved
-    byte 8704   slots of RECORD_SIZE bytes: sequence, begin, end, key, result, argument, extra, 32 bytes of
+    byte 6720   counter rows of the control thread: CONTROL_ROWS x the same
+    byte 7232   error rows: ERROR_ROWS x (key with errno in its low bits, count)
+    byte 9280   names of the operations, NUL between rows (operations.names_table)
+    byte 12352  labels of objects: OBJECTS x 128 bytes; row 0 is no object
+    byte 20544  names of code: CODES x 48 bytes; row 0 is no code
+    byte 21312  reserved
+    byte 21504  slots of RECORD_SIZE bytes: sequence, begin, end, key, result, argument, extra, 32 bytes of
                 payload, sequence again. `extra` is the stream offset of a read or write (bytes moved before it),
                 a second argument word of any other operation
 
@@ -39,13 +39,13 @@ from typing import Final
 from ipctui.trace.operations import Operation, names_table, parse_names_table
 
 MAGIC: Final = int.from_bytes(b"ipctui\x00\x01", "little")
-VERSION: Final = 1
+VERSION: Final = 2
 BYTE_ORDER: Final = 0x0102030405060708
 _OTHER_BYTE_ORDER: Final = 0x0807060504030201
 RECORD: Final = struct.Struct("@QQQQqqQ32sQ")
 RECORD_SIZE: Final = RECORD.size
 SLOTS: Final = 8192
-HEADER_SIZE: Final = 8704
+HEADER_SIZE: Final = 21504
 RING_SIZE: Final = HEADER_SIZE + SLOTS * RECORD_SIZE
 PAYLOAD: Final = 32
 
@@ -57,7 +57,7 @@ W_INTERVAL: Final = 10  # nanoseconds between two turns; 0 is flat out
 W_SIZE: Final = 11  # bytes of the next message
 W_PID: Final = 16
 W_CURRENT: Final = 17  # key of the operation in hand
-W_SINCE: Final = 18  # when the operation in hand was entered; the last record's begin once it has returned
+W_SINCE: Final = 18  # when the operation in hand was entered (a load or store is over at once and leaves it alone)
 W_PHASE: Final = 19  # PHASE_*: what the worker does outside an operation
 W_PHASE_SINCE: Final = 20
 W_UNTIL: Final = 21  # when a paced worker's turn comes
@@ -71,6 +71,7 @@ W_FAILED: Final = 28  # key of the operation whose error ended the program
 W_FAILED_ERRNO: Final = 29
 W_ENDED: Final = 30  # 1 once the program returned
 W_JUNK: Final = 31  # received bytes that belong to no message the laboratory knows
+W_NONBLOCKING: Final = 32  # 1 while the user wants operations without a descriptor of their own not to block
 
 HELD_BIT, PACED_BIT, ATTEND_BIT = 1, 2, 4
 PHASE_RUNNING, PHASE_HELD, PHASE_PACED = 0, 1, 2
@@ -78,17 +79,18 @@ PHASE_RUNNING, PHASE_HELD, PHASE_PACED = 0, 1, 2
 DETAIL_AT: Final = 512
 DETAIL: Final = struct.Struct("@qQ32s")
 ROWS_AT: Final = 576
-ROWS: Final = 96
+ROWS: Final = 192
+LAST_ROW: Final = ROWS_AT // 8 + (ROWS - 1) * 4  # its word index; shared by all that found no row of their own
 CONTROL_ROWS_AT: Final = ROWS_AT + ROWS * 32
-CONTROL_ROWS: Final = 8
+CONTROL_ROWS: Final = 16
 ERRORS_AT: Final = CONTROL_ROWS_AT + CONTROL_ROWS * 32
-ERROR_ROWS: Final = 64
+ERROR_ROWS: Final = 128
 NAMES_AT: Final = ERRORS_AT + ERROR_ROWS * 16
-NAMES_SIZE: Final = 1024
+NAMES_SIZE: Final = 3072
 OBJECTS_AT: Final = NAMES_AT + NAMES_SIZE
-OBJECT_SIZE, OBJECTS = 64, 32
+OBJECT_SIZE, OBJECTS = 128, 64
 CODES_AT: Final = OBJECTS_AT + OBJECT_SIZE * OBJECTS
-CODE_SIZE, CODES = 48, 8
+CODE_SIZE, CODES = 48, 16
 
 NO_FD: Final = 0xFFFF
 _LOW: Final = 0xFFFFFFFF

@@ -23,6 +23,7 @@ class Action:
         command: The laboratory command it gives; `{role}` is the selected process, `{value}` depends on the state.
         group: The part of the help it stands in, a key of `GROUPS`.
         other: The command that takes it back, for a key that toggles; `other_name` is the footer's word then.
+        needs: What the source must be able to do for it (`command`, `seek`, `record`); "" for nothing.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Action:
     other: str | None = None
     other_name: str = ""
     other_name_ko: str = ""
+    needs: str = ""
 
     def label(self, language: str, other: bool = False) -> str:
         """The short word in a language; of the other side when `other` is set and there is one."""
@@ -52,6 +54,7 @@ class Action:
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "process": {"en": "The selected process", "ko": "선택한 프로세스"},
     "lab": {"en": "The laboratory", "ko": "실험실"},
+    "time": {"en": "Time", "ko": "시간"},
     "look": {"en": "The view", "ko": "보기"},
     "program": {"en": "The program", "ko": "프로그램"},
 }
@@ -68,9 +71,18 @@ def _action(
     group: str,
     other: str | None = None,
     other_name: str = "",
+    needs: str = "",
 ) -> Action:
     name_ko, about_ko, *other_ko = KOREAN[id]
-    return Action(id, keys, shown, name, about, command, group, name_ko, about_ko, other, other_name, "".join(other_ko))
+    if command is not None and id not in ("faster", "slower"):
+        needs = "command"
+    return Action(
+        id, keys, shown, name, about, command, group, name_ko, about_ko, other, other_name, "".join(other_ko), needs
+    )
+
+
+def _time(id: str, key: str, shown: str, name: str, about: str, needs: str = "seek") -> Action:
+    return _action(id, (key,), shown, name, about, None, "time", needs=needs)
 
 
 def _offer(number: int) -> Action:
@@ -124,7 +136,7 @@ ACTIONS: tuple[Action, ...] = (
         ("plus", "equals_sign"),
         "+",
         "faster",
-        "Raise the selected process's messages a second.",
+        "Raise the selected process's messages a second; of a recording, the speed of the replay.",
         "rate {role} {value}",
         "process",
     ),
@@ -133,7 +145,7 @@ ACTIONS: tuple[Action, ...] = (
         ("minus",),
         "-",
         "slower",
-        "Lower the selected process's messages a second.",
+        "Lower the selected process's messages a second; of a recording, the speed of the replay.",
         "rate {role} {value}",
         "process",
     ),
@@ -196,21 +208,53 @@ ACTIONS: tuple[Action, ...] = (
     ),
     _action("add", ("a",), "a", "add", "Add a worker of the selected process's role.", "add {value}", "lab"),
     _action("remove", ("d",), "d", "remove", "Remove the selected worker.", "remove {role}", "lab"),
-    _action("restart", ("r",), "r", "restart", "Start the laboratory anew.", None, "lab"),
-    _action("switch", ("l",), "l", "switch", "Turn the mechanism's own switch, where it has one.", None, "lab"),
-    _action("variant", ("v",), "v", "variant", "Restart with the mechanism's next variant.", None, "lab"),
-    _action("variants", ("V",), "V", "variants", "Choose a variant from the list.", None, "lab"),
-    _action("menu", ("m",), "m", "menu", "Choose a mechanism.", None, "lab"),
+    _action("restart", ("r",), "r", "restart", "Start the laboratory anew.", None, "lab", needs="command"),
+    _action(
+        "switch",
+        ("l",),
+        "l",
+        "switch",
+        "Turn the mechanism's own switch, where it has one.",
+        None,
+        "lab",
+        needs="command",
+    ),
+    _action(
+        "variant", ("v",), "v", "variant", "Restart with the mechanism's next variant.", None, "lab", needs="command"
+    ),
+    _action("variants", ("V",), "V", "variants", "Choose a variant from the list.", None, "lab", needs="command"),
+    _action("menu", ("m",), "m", "menu", "Choose a mechanism.", None, "lab", needs="command"),
     _action(
         "pause",
         ("p",),
         "p",
         "pause",
-        "Let the view stand still, or go on; the workers run on.",
+        "Let the view stand still, or go on: the workers run on; a recording plays or pauses.",
         None,
-        "look",
+        "time",
         other_name="resume",
     ),
+    _time("earlier", "left", "Left", "1 s back", "Go back by a second; a live view is paused first."),
+    _time("later", "right", "Right", "1 s on", "Go forward by a second."),
+    _time("earlier-far", "shift+left", "Shift+Left", "10 s back", "Go back by ten seconds."),
+    _time("later-far", "shift+right", "Shift+Right", "10 s on", "Go forward by ten seconds."),
+    _time("start", "home", "Home", "start", "Go as far back as it goes: ten minutes or 100 MB, or to the start."),
+    _time("end", "end", "End", "now", "Return to now; of a recording, go to its end."),
+    _time("call-back", "comma", ",", "call back", "Go back to just after the previous call."),
+    _time("call-on", "full_stop", ".", "call on", "Go forward to just after the next call."),
+    _time("message-back", "less_than_sign", "<", "message back", "Go back to the previous call that moved a message."),
+    _time("message-on", "greater_than_sign", ">", "message on", "Go forward to the next call that moves a message."),
+    _time("record-back", "left_parenthesis", "(", "record back", "Go back by one record: a call, a state, a measure."),
+    _time("record-on", "right_parenthesis", ")", "record on", "Go forward by one record."),
+    _time("blocked-back", "left_curly_bracket", "{", "last block", "Go back to where a process became blocked last."),
+    _time("blocked-on", "right_curly_bracket", "}", "next block", "Go forward to where a process becomes blocked."),
+    _time("mark-back", "quotation_mark", '"', "last mark", "Go back to the previous mark."),
+    _time("mark-on", "apostrophe", "'", "next mark", "Go forward to the next mark."),
+    _time(
+        "go-to", "g", "g", "go to", "Go to a time that you type: 12.4, 1:05, or -3 for three seconds before the end."
+    ),
+    _time("mark", "M", "M", "mark", "Mark this moment, to come back to it here and in the recording.", "record"),
+    _time("record", "R", "R", "record", "Record from now on to a file in the current folder; again to end.", "record"),
     *(_offer(number) for number in range(1, 10)),
     _action("back", ("escape",), "Escape", "back", "Leave an enlarged part, and drop the filter.", None, "look"),
     _action("up", ("up",), "Up", "up", "Scroll an enlarged part up by a line.", None, "look"),

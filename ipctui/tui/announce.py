@@ -50,6 +50,11 @@ class Announcer:
         self._dead = not source.alive
         return notices
 
+    def skip(self, source: Source) -> None:
+        """Take what is there as known: after a jump in time it is no news."""
+        self.news(source)
+        self._unsaid.clear()
+
     def _of_commands(self, state: LabState) -> list[Notice]:
         if state.commands is self._commands:
             return []

@@ -24,15 +24,16 @@ from ipctui.trace.text import visible
 from ipctui.tui.actions import ACTIONS, Action, by_id
 from ipctui.tui.announce import Announcer
 from ipctui.tui.deeds import Deeds
-from ipctui.tui.footer import screen_frame
+from ipctui.tui.footer import screen_frame, undrawable
 from ipctui.tui.keymap import applied
 from ipctui.tui.lab_screen import LabScreen, lab_screen
 from ipctui.tui.live import LiveView
 from ipctui.tui.palette import LabProvider
 from ipctui.tui.roles import no_color as uncoloured
 from ipctui.tui.screens import CSS as SCREENS_CSS
-from ipctui.tui.source import Catalogue, Source
+from ipctui.tui.source import Catalogue, Source, recordable, replay
 from ipctui.tui.themes import DEFAULT_THEME, LoadedTheme
+from ipctui.tui.walk import Walk
 from ipctui.widgets.canvas import Frame
 from ipctui.widgets.view import Offer, Pane, View
 
@@ -48,7 +49,10 @@ STILL = 1 / 5
 REACTION = 0.004
 """Seconds in which a worker has reached its gate after an order: what came of it is drawn then, not a beat later."""
 
+RECORDED = "this is a recording: nothing in it can be commanded"
+
 _TENTH = 100_000_000
+_MOST_COMPLAINTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +109,9 @@ class IpctuiApp(App[None]):
         self._look = look
         self._colourless = colourless
         self._beat = beat
+        self.walk = Walk(self)
         self._deeds = Deeds(self)
         self._announcer = Announcer()
-        self._frozen: LabState | None = None
         self._shown: tuple[Any, ...] = ()
         self._due = 0.0
         for theme in self.themes.values():
@@ -163,16 +167,46 @@ class IpctuiApp(App[None]):
             self.source.tick()
         for notice in self._announcer.news(self.source):
             self.say(*notice)
-        roles = self.source.state.processes
+        self._complain()
+        roles = self.shown.processes
         if self.view.selected not in roles and roles:
             self.view = replace(self.view, selected=next(iter(roles)))
 
+    def _complain(self) -> None:
+        lab, player = recordable(self.source), replay(self.source)
+        if lab is not None and (problem := lab.complaint()):
+            self.say(problem, "warning")
+        if player is not None and (problems := player.complaints()):
+            for problem in problems[:_MOST_COMPLAINTS]:
+                self.say(problem, "warning")
+            if (more := len(problems) - _MOST_COMPLAINTS) > 0:
+                self.say(f"{more} more problems with this file; `ipctui replay FILE --headless` tells them", "warning")
+
+    @property
+    def shown(self) -> LabState:
+        """The state that is looked at: the latest, or that of another moment."""
+        return self.walk.state or self.source.state
+
+    def _when(self) -> dict[str, Any]:
+        """What the view is told of the time that is looked at."""
+        lab = recordable(self.source)
+        told: dict[str, Any] = {
+            "paused": self.walk.paused,
+            "moment": self.walk.moment,
+            "replay": replay(self.source) is not None,
+            "recording": lab is not None and lab.recording,
+        }
+        if (moment := told["moment"]) is not None:
+            told["now"] = moment.t
+        elif not self.walk.paused and self.source.alive:
+            # Upwards, so that nothing in the state lies after "now".
+            told["now"] = -(-self.source.now() // _TENTH) * _TENTH
+        return told
+
     def draw(self) -> None:
         """Draw, unless nothing changed that is seen, or the last drawing is too fresh."""
-        state = self._frozen or self.source.state
-        if self._frozen is None and self.source.alive:
-            # Upwards, so that nothing in the state lies after "now".
-            self.view = replace(self.view, now=-(-self.source.now() // _TENTH) * _TENTH)
+        state = self.shown
+        self.view = replace(self.view, **self._when())
         live = self._main.live
         wanted = (state, self.view, live.size, self.pane)
         if self._same(wanted):
@@ -191,13 +225,19 @@ class IpctuiApp(App[None]):
     def _only_time_passed(self, wanted: tuple[Any, ...]) -> bool:
         if not self._shown or wanted[0] is not self._shown[0] or wanted[2:] != self._shown[2:]:
             return False
-        return bool(replace(wanted[1], now=0) == replace(self._shown[1], now=0))
+        mine, theirs = (replace(each[1], now=0, moment=None) for each in (wanted, self._shown))
+        return bool(mine == theirs)
 
     def drawn(self, view: View) -> Frame:
         """The frame of a view at the present size."""
         size = self._main.live.size
-        state = self._frozen or self.source.state
-        return screen_frame(state, self.pane, view, size.width, size.height, self.actions, self.source.can)
+        try:
+            return screen_frame(self.shown, self.pane, view, size.width, size.height, self.actions, self.source.can)
+        except Exception as error:
+            if replay(self.source) is None:
+                raise
+            # A damaged recording can say what no laboratory ever would.
+            return undrawable(view, size.width, size.height, error)
 
     def redraw(self) -> None:
         """Draw at once, whatever was drawn before."""
@@ -244,7 +284,7 @@ class IpctuiApp(App[None]):
     def give(self, command: str) -> None:
         """Give the laboratory a command and see at once what came of it."""
         if "command" not in self.source.can:
-            self.say("this is a recording: nothing in it can be commanded", "warning")
+            self.say(RECORDED, "warning")
             return
         self.source.command(command, "key")
         self.beat()
@@ -255,13 +295,17 @@ class IpctuiApp(App[None]):
         self._due = 0.0
         self.beat()
 
-    def pause(self) -> None:
-        """Let the view stand still, or go on; the laboratory is ticked all the while."""
-        self._frozen = None if self.view.paused else self.source.state
-        self.look(paused=self._frozen is not None)
+    def jumped(self) -> None:
+        """Draw another moment: what is found there is no news."""
+        if replay(self.source) is not None:
+            self._announcer.skip(self.source)
+        self.redraw()
 
     def restart(self, variant: str | None) -> None:
         """Begin the laboratory anew."""
+        if "command" not in self.source.can:
+            self.say(RECORDED, "warning")
+            return
         try:
             self.source.restart(variant)
         except Exception as error:
@@ -282,8 +326,8 @@ class IpctuiApp(App[None]):
         self._fresh_view()
 
     def _fresh_view(self) -> None:
-        self._frozen = None
-        self.view = replace(self.view, paused=False, zoom="", scroll=0)
+        self.walk.forget()
+        self.view = replace(self.view, zoom="", scroll=0)
         self.tick()
         self.redraw()
 

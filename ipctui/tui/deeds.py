@@ -14,15 +14,19 @@ from textual.command import CommandPalette
 from ipctui.export.picture import PictureError, write_picture
 from ipctui.tui.orders import NothingToDoError, open_ends, order
 from ipctui.tui.screens import Choice, ChoiceScreen, HelpScreen, TextScreen
+from ipctui.tui.source import replay
 from ipctui.widgets.view import Offer
 
 if TYPE_CHECKING:
     from ipctui.tui.app import IpctuiApp
 
-_BOTH_WAYS = frozenset({"program"})
-"""Parts that begin in their middle and so scroll down from there as well; the others begin at their end."""
+_BOTH_WAYS = frozenset({"program", "contents", "processes"})
+"""Parts that scroll down from where they begin, their top or the middle; the others begin at their end."""
 
 _FARTHEST = 100_000
+
+_SPEEDS = {"faster": 1, "slower": -1}
+"""Keys that set a replay's speed where there is no worker to set the pace of."""
 
 
 class Deeds:
@@ -42,7 +46,6 @@ class Deeds:
             "variant": self.next_variant,
             "variants": self.choose_variant,
             "menu": self.menu,
-            "pause": app.pause,
             "back": self.back,
             "up": lambda: self.scroll(1),
             "down": lambda: self.scroll(-1),
@@ -55,13 +58,23 @@ class Deeds:
             "help": self.help,
             "palette": self.palette,
             "quit": app.leave,
+            **app.walk.deeds,
         }
 
     def act(self, action: str) -> None:
         """Do what an action's id or a clicked part of a frame says; what is not known does nothing."""
         verb, _, rest = action.partition(":")
-        if verb == "select":
+        needs = self._app.actions_by_id[action].needs if action in self._app.actions_by_id else ""
+        player = replay(self._app.source)
+        if needs and needs not in self._app.source.can:
+            self._cannot(needs)
+        elif player is not None and action in _SPEEDS:
+            player.faster(_SPEEDS[action])
+            self._app.redraw()
+        elif verb == "select":
             self.select(rest)
+        elif verb == "seek":
+            self._app.walk.to(int(rest))
         elif verb == "zoom":
             self.zoom(rest)
         elif verb == "offer" or action.startswith("offer-"):
@@ -70,6 +83,19 @@ class Deeds:
             self._own[action]()
         elif action in self._app.actions_by_id:
             self._order(action)
+
+    def _cannot(self, needs: str) -> None:
+        """Say what the source cannot do."""
+        app = self._app
+        if needs == "command":
+            english = "this is a recording: nothing in it can be commanded; `ipctui run` opens a laboratory"
+            korean = "기록에는 명령할 수 없습니다. 실험실은 ipctui run 으로 엽니다"
+        elif needs == "record":
+            english = "only a running laboratory can be marked and recorded"
+            korean = "표시와 기록은 돌고 있는 실험실에서만 됩니다"
+        else:
+            english, korean = "the past of this view is not kept", "이 화면의 과거는 남아 있지 않습니다"
+        app.say(korean if app.korean else english, "warning")
 
     def _order(self, action: str, text: str = "", role: str | None = None) -> None:
         app = self._app
@@ -83,12 +109,12 @@ class Deeds:
 
     def select(self, role: str) -> None:
         """Select a process by its role."""
-        if role in self._app.source.state.processes:
+        if role in self._app.shown.processes:
             self._app.look(selected=role)
 
     def select_next(self, by: int) -> None:
         """Select the next process, or the one before."""
-        roles = self._app.source.state.roles
+        roles = self._app.shown.roles
         if roles:
             selected = self._app.view.selected
             place = roles.index(selected) + by if selected in roles else 0

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len
 
 from ipctui.lab.state import LabState
+from ipctui.trace.text import visible
 from ipctui.tui.actions import ACTIONS, Action, by_id
 from ipctui.tui.orders import other_side
 from ipctui.widgets.canvas import Canvas, Frame, Hit
+from ipctui.widgets.timebar import draw_timebar
 from ipctui.widgets.view import Pane, View
 from ipctui.widgets.words import word
 
@@ -30,10 +32,29 @@ def screen_frame(
     """A pane with its footer, `width` by `height` cells; a sentence instead where that is too small."""
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return too_small(view, width, height)
-    body = pane.draw(state, view, width, height - 1)
     foot = footer(state, pane, view, width, actions, can)
-    below = tuple(replace(hit, y=height - 1) for hit in foot.hits)
-    return Frame(width, height, (*body.rows, *foot.rows), (*body.hits, *below))
+    if view.moment is not None:
+        bar = Canvas(width, 1, view.ascii)
+        draw_timebar(bar, view, 0)
+        foot = _under(bar.frame(), foot)
+    return _under(pane.draw(state, view, width, height - len(foot.rows)), foot)
+
+
+def _under(upper: Frame, lower: Frame) -> Frame:
+    """Two frames of one width as one."""
+    down = len(upper.rows)
+    hits = tuple(replace(hit, y=hit.y + down) for hit in lower.hits)
+    return Frame(upper.width, down + len(lower.rows), (*upper.rows, *lower.rows), (*upper.hits, *hits))
+
+
+def undrawable(view: View, width: int, height: int, error: Exception) -> Frame:
+    """What is shown of a moment of a damaged recording that no pane can draw."""
+    sentence = f"this moment of the recording cannot be drawn: {type(error).__name__}: {visible(str(error))}"
+    canvas = Canvas(max(width, 0), max(height, 0), view.ascii)
+    canvas.put(1, height // 2, sentence, "warning")
+    if view.moment is not None:
+        draw_timebar(canvas, view, height - 1)
+    return canvas.frame()
 
 
 def too_small(view: View, width: int, height: int) -> Frame:
@@ -99,20 +120,27 @@ def _items(
         yield _item(actions["pause"], view, other=True)
     if view.zoom or view.filter:
         yield _item(actions["back"], view)
+    if view.replay and not view.paused:
+        yield _item(actions["pause"], view)
+    if view.moment is not None:
+        for id in ("earlier", "later", "call-back", "call-on", "blocked-on", "end", "go-to"):
+            yield _item(actions[id], view)
     if "command" in can:
         for id in ("hold", "step", "inject", "mode"):
             yield _item(actions[id], view, other_side(id, process))
         # It keeps its place while nobody sleeps: a footer that jumps with every block cannot be read.
         yield replace(_item(actions["unblock"], view), matters=asleep)
-    if not view.paused:
+    if not view.paused and not view.replay:
         yield _item(actions["pause"], view)
-    yield _item(actions["variant"], view)
+    if "command" in can:
+        yield _item(actions["variant"], view)
     for offer in pane.offers:
         action = actions.get(f"offer-{offer.key}")
         if action is not None:
             yield _Item(action.id, action.shown, word(view.language, offer.name))
     for id in ("menu", "help", "quit"):
-        yield _item(actions[id], view)
+        if id != "menu" or "command" in can:
+            yield _item(actions[id], view)
 
 
 def _item(action: Action, view: View, other: bool = False) -> _Item:

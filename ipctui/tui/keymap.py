@@ -36,6 +36,10 @@ _SHOWN = {
     "pagedown": "PageDown",
     "up": "Up",
     "down": "Down",
+    "left": "Left",
+    "right": "Right",
+    "home": "Home",
+    "end": "End",
     "space": "space",
 }
 _Keys = dict[str, tuple[str, ...]]

@@ -40,7 +40,7 @@ class LabProvider(Provider):
             name = offer.name if offer else action.label(language)
             about = offer.about if offer else action.sentence(language)
             yield Entry(f"{name} ({action.shown})", about, partial(app.action_act, action.id))
-        for variant in app.source.channel.variants:
+        for variant in app.source.channel.variants if "command" in app.source.can else ():
             yield Entry(f"variant: {variant.name}", variant.about, partial(app.restart, variant.name))
         for name, theme in app.themes.items():
             yield Entry(f"theme: {name}", theme.title, partial(app.take_theme, name))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 from ipctui.lab.channel import Channel
 from ipctui.lab.state import LabState
+from ipctui.lab.timeline import Cursor, Timeline
 from ipctui.widgets.view import Pane
 
 
@@ -39,7 +41,7 @@ class Source(Protocol):
 
     @property
     def can(self) -> frozenset[str]:
-        """What it can do, such as `command`."""
+        """What it can do: `command`, `seek` (Past), `record` (Recordable), `play` (Replay)."""
 
     def now(self) -> int:
         """Nanoseconds since the clock's zero."""
@@ -55,6 +57,77 @@ class Source(Protocol):
 
     def close(self) -> None:
         """End it and give everything back; a second time does nothing."""
+
+
+class Past(Source, Protocol):
+    """A session whose past can be looked at."""
+
+    @property
+    def timeline(self) -> Timeline:
+        """What can be walked through."""
+
+    def cursor(self) -> Cursor:
+        """A place on the timeline: of a laboratory one of one's own, of a recording the one that is shown."""
+
+
+class Recordable(Past, Protocol):
+    """A session that can be recorded and marked."""
+
+    @property
+    def recording(self) -> bool:
+        """Whether it is being recorded."""
+
+    def mark(self, text: str = "") -> None:
+        """Mark this moment."""
+
+    def record(self, path: Path) -> None:
+        """Record from this moment on. Raises RecorderError when the file cannot be made."""
+
+    def stop_recording(self) -> Path | None:
+        """End the recording; its path, None when there was none."""
+
+    def complaint(self) -> str:
+        """Why the recording has ended by itself, said once."""
+
+
+class Replay(Past, Protocol):
+    """A recording."""
+
+    @property
+    def playing(self) -> bool:
+        """Whether time goes on by itself."""
+
+    @property
+    def speed(self) -> float:
+        """How many times as fast as it happened."""
+
+    @property
+    def share(self) -> float:
+        """How much of the file is known yet, from 0 to 1."""
+
+    def play(self, on: bool) -> None:
+        """Play or pause."""
+
+    def faster(self, by: int) -> None:
+        """Take the next speed up (1) or down (-1)."""
+
+    def complaints(self) -> Sequence[str]:
+        """What was found wrong with the file since the last time."""
+
+
+def past(source: Source) -> Past | None:
+    """The source as one whose past can be looked at, if it is one."""
+    return cast("Past", source) if "seek" in source.can else None
+
+
+def recordable(source: Source) -> Recordable | None:
+    """The source as one that can be recorded, if it is one."""
+    return cast("Recordable", source) if "record" in source.can else None
+
+
+def replay(source: Source) -> Replay | None:
+    """The source as a recording, if it is one."""
+    return cast("Replay", source) if "play" in source.can else None
 
 
 class Catalogue(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -33,8 +34,10 @@ class Line:
 
 def log_lines(state: LabState, view: View, most: int) -> list[Line]:
     """The latest lines, oldest first, those in flight last; repetitions of a failing call are joined."""
-    in_flight = [] if view.scroll else _in_flight(state, view)
-    wanted = max(0, most - len(in_flight)) + view.scroll
+    # From the end on there is only upwards; and never past the oldest call.
+    scroll = max(view.scroll, 0)
+    in_flight = [] if scroll else _in_flight(state, view)
+    wanted = max(0, most - len(in_flight)) + scroll
     lines: list[Line] = []
     needle = view.filter.casefold()
     for call in reversed(state.calls):
@@ -48,7 +51,7 @@ def log_lines(state: LabState, view: View, most: int) -> list[Line]:
         if len(lines) >= wanted:
             break
         lines.append(line)
-    lines = lines[view.scroll :]
+    lines = lines[min(scroll, max(0, len(lines) - most)) :]
     return [*reversed(lines), *in_flight][-most:]
 
 
@@ -79,15 +82,26 @@ def _in_flight(state: LabState, view: View) -> list[Line]:
 
 def draw_log(canvas: Canvas, state: LabState, view: View, x: int, y: int, width: int, height: int) -> None:
     """Draw the log's latest lines."""
+    short = short_names(process.role for process in state.processes.values()) if width < _NARROW else {}
     for row, line in enumerate(log_lines(state, view, height)):
-        canvas.spans(x, y + row, _spans(line, width), width)
+        canvas.spans(x, y + row, _spans(line, width, short), width)
 
 
-def _spans(line: Line, width: int) -> list[Span]:
+def short_names(roles: Iterable[str]) -> dict[str, str]:
+    """Each role as few letters as tell it apart, and its number: p for parent, c1 for child1; pr, co when they meet."""
+    parts = {role: (name := role.rstrip("0123456789"), role[len(name) :]) for role in roles}
+    for letters in range(1, 8):
+        names = {role: name[:letters] + number for role, (name, number) in parts.items()}
+        if len(set(names.values())) == len(parts):
+            return names
+    return {role: role for role in parts}
+
+
+def _spans(line: Line, width: int, short: Mapping[str, str]) -> list[Span]:
     times = f" ×{line.times:,}" if line.times > 1 else ""
     who, text = line.who, line.text
     if width < _NARROW:
-        who = line.role_name[:1] + line.role_name.lstrip("abcdefghijklmnopqrstuvwxyz")
+        who = short.get(line.role_name, line.role_name)
         text = text.replace(", ", ",").replace(" = ", "=")
     room = width - len(who) - 1 - cell_len(line.took) - 1 - cell_len(times)
     text = fitted(text, room)

@@ -6,16 +6,21 @@ a Hangul syllable or an emoji takes two, and is left out whole where only one is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, get_character_cell_size
+
+from ipctui.trace.text import visible
 
 Span = tuple[str, str]
 """A text and its role."""
 
 Row = tuple[Span, ...]
 """One line of the screen, exactly as wide as its frame."""
+
+Line = Sequence[Span]
+"""What a drawing part makes: a line of texts with roles, of any width; whoever places it cuts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,16 @@ _ASCII = str.maketrans(
         "–": "-",
         "↑": "^",
         "↓": "v",
+        "▪": ":",
+        "▫": "o",
+        "○": "o",
+        "◇": "o",
+        "★": "*",
+        "╌": "-",
+        "▶": ">",
+        "◀": "<",
     }
+    | dict.fromkeys("┌┐└┘├┤┬┴┼┏┓┗┛", "+")
 )
 
 
@@ -108,6 +122,9 @@ class Canvas:
         """Put text at a cell, cut at the canvas's edge or after `width` cells (then with an ellipsis); the next x."""
         if not 0 <= y < self.height:
             return x
+        if not text.isprintable():
+            # Whatever a part was given: nothing that a terminal would obey gets past this line.
+            text = visible(text)
         if (
             text.isascii()
             and x >= 0
@@ -139,6 +156,11 @@ class Canvas:
         for text, role in spans:
             x = self.put(x, y, text, role, limit - x)
         return x
+
+    def lines(self, x: int, y: int, lines: Iterable[Line], width: int, height: int) -> None:
+        """Put lines one under another, as many as `height` allows."""
+        for row, line in zip(range(height), lines, strict=False):
+            self.spans(x, y + row, line, width)
 
     def right(self, x: int, y: int, text: str, role: str = "text") -> None:
         """Put text so that it ends before the cell x."""
@@ -193,6 +215,17 @@ def cut(text: str, width: int) -> str:
         kept.append(char)
         used += size
     return "".join(kept) + "…"
+
+
+def width_of(line: Line) -> int:
+    """The cells that a line takes."""
+    return sum(cell_len(text) for text, _ in line)
+
+
+def padded(text: str, width: int) -> str:
+    """Text in exactly `width` cells: filled up with blanks, or cut with an ellipsis."""
+    text = cut(text, width)
+    return text + " " * (width - cell_len(text))
 
 
 def wrapped(text: str, width: int, most: int) -> list[str]:

@@ -3,49 +3,70 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 
 from ipctui.lab.state import ProcessState
 from ipctui.trace.records import Held, State
 from ipctui.trace.text import grouped
-from ipctui.widgets.canvas import Canvas, Span, wrapped
+from ipctui.widgets.canvas import Canvas, Line, Span, padded, width_of, wrapped
+from ipctui.widgets.scroll import draw_scrolled
 from ipctui.widgets.view import View
 from ipctui.widgets.words import STATE_GLYPHS, STATE_ROLES, word
 
 _CLAUSES = re.compile(r" \(| at |; | while ")
 """Where a reason may end early and still be true."""
 
+_WHOLE = 1000
+"""More lines than any card has: nothing is left out."""
 
-def draw_card(canvas: Canvas, process: ProcessState, view: View, x: int, y: int, width: int, height: int) -> None:
-    """Draw a card with its frame; the selected process has the heavy one."""
+
+def draw_card(
+    canvas: Canvas,
+    process: ProcessState,
+    view: View,
+    x: int,
+    y: int,
+    width: int,
+    height: int,
+    notes: Sequence[Line] = (),
+) -> None:
+    """Draw a card with its frame; the selected process has the heavy one. An enlarged card scrolls."""
     selected = view.selected == process.role
     canvas.box(x, y, width, height, _title(process, selected), selected)
     canvas.hit(x, y, width, height, f"select:{process.role}")
-    lines = card_lines(process, view, width - 2, height - 2)
-    for line, spans in enumerate(lines):
-        canvas.spans(x + 1, y + 1 + line, spans, width - 2)
+    inside = width - 2, height - 2
+    if view.zoom == "processes":
+        lines = card_lines(process, view, inside[0], _WHOLE, notes)
+        if len(lines) > inside[1]:
+            draw_scrolled(canvas, lines, view, x + 1, y + 1, *inside)
+            return
+    canvas.lines(x + 1, y + 1, card_lines(process, view, *inside, notes), *inside)
 
 
 def _title(process: ProcessState, selected: bool) -> list[Span]:
     role = "selected" if selected else "title"
-    title: list[Span] = [(process.role, role), (f" {process.pid}", "title")]
+    title: list[Span] = [(process.role, role)]
+    if process.pid:
+        title.append((f" {process.pid}", "title"))
     if process.ppid:
         title.append((f" ◂{process.ppid}", "dim"))
     return title
 
 
-def card_lines(process: ProcessState, view: View, width: int, height: int) -> list[list[Span]]:
-    """What a card says, the most important first, in at most `height` lines."""
+def card_lines(process: ProcessState, view: View, width: int, height: int, notes: Sequence[Line] = ()) -> list[Line]:
+    """What a card says, the most important first, in at most `height` lines; `notes` are the mechanism's own."""
     language = view.language
     state = process.state
-    head = [[span] for span in state_lines(process, view)]
+    head = [[state_line(process, view, width)]]
     kernel = [line] if (line := _kernel_line(state, language, width)) else []
     if process.exited is not None:
-        rows: list[list[Span]] = [[(word(language, "all ends closed"), "dim")]] if process.descriptors else []
+        rows: list[Line] = [[(word(language, "all ends closed"), "dim")]] if process.descriptors else []
     else:
-        rows = descriptor_lines(process.descriptors, language, width, max(1, height - 5))
-    counts = [line for line in (count_line(process, language), error_line(process)) if line]
+        rows = [*descriptor_lines(process.descriptors, language, width, max(1, height - 5))]
+    rows += notes
+    counts = [line for line in (count_line(process, language, width), error_line(process)) if line]
     settings = [line] if (line := settings_line(process, language, width)) else []
     fixed = len(head) + len(rows) + len(counts)
     reason = _reason_lines(state, view, width, max(1, min(3, height - fixed - len(kernel))))
@@ -55,23 +76,36 @@ def card_lines(process: ProcessState, view: View, width: int, height: int) -> li
     return [*head, *reason, *kernel, *rows, *counts, *settings][:height]
 
 
-def state_lines(process: ProcessState, view: View) -> list[Span]:
-    """The state in one line: glyph, word, operation, and for how long."""
+def state_line(process: ProcessState, view: View, width: int) -> Span:
+    """The state in one line: glyph, word, operation, and for how long; the operation gives way to the time."""
     state, language = process.state, view.language
     if process.exited is not None:
         role = "error" if (process.status or "").startswith("signal") else "ended"
-        return [(f"✝ {word(language, 'EXITED')} {process.status or ''}".rstrip(), role)]
+        return (f"✝ {word(language, 'EXITED')} {process.status or ''}".rstrip(), role)
+    if state is None and not process.pid:
+        when = f" · {max(0.0, (process.due - view.now) / 1e9):.1f} s" if process.due is not None else ""
+        return (f"– {word(language, 'NOT STARTED')}{when}", "dim")
     if state is None:
-        return [(f"? {word(language, 'UNKNOWN')}", "unknown")]
+        return (f"? {word(language, 'UNKNOWN')}", "unknown")
     text = f"{STATE_GLYPHS.get(state.state, '?')} {word(language, state.state.upper())}"
     operation = operation_text(state)
-    if state.state == "held" and operation:
-        text += f" {word(language, 'before')} {operation}"
-    elif state.state in ("blocked", "paced", "stopped") and operation:
-        text += f" {operation.removesuffix('()')}"
-    if state.state == "blocked" and state.since is not None:
-        text += f" {age(state, view)}"
-    return [(text, STATE_ROLES.get(state.state, "unknown"))]
+    name = state.before.name if state.before is not None else ""
+    before = f"{word(language, 'before')} " if state.state == "held" else ""
+    if not operation or state.state not in ("held", "blocked", "paced", "stopped"):
+        before = operation = name = ""
+    elif not before:
+        operation = operation.removesuffix("()")
+    since = age(state, view) if state.state == "blocked" and state.since is not None else ""
+    tails = (
+        f"{before}{operation} {since}",
+        f"{before}{name} {since}",
+        f"{name} {since}",
+        f"{name} {since.replace(' ', '')}",
+        since.replace(" ", ""),
+        "",
+    )
+    fitting = (form for tail in tails if cell_len(form := f"{text} {tail}".rstrip()) <= width)
+    return (next(fitting, f"{text} {tails[0]}".rstrip()), STATE_ROLES.get(state.state, "unknown"))
 
 
 def operation_text(state: State) -> str:
@@ -174,8 +208,8 @@ def _peers(row: Held, width: int) -> str:
     return "–"
 
 
-def count_line(process: ProcessState, language: str) -> list[Span]:
-    """Messages sent and received, and the rate now."""
+def count_line(process: ProcessState, language: str, width: int) -> list[Span]:
+    """Messages sent and received, and the rate now; arrows for the words where there is no room for these."""
     counters = process.counters
     if counters is None:
         return []
@@ -187,8 +221,12 @@ def count_line(process: ProcessState, language: str) -> list[Span]:
         spans += [(grouped(sent), "number"), (f" {word(language, 'sent')} ", "text")]
     if received:
         spans += [(grouped(received), "number"), (f" {word(language, 'received')} ", "text")]
-    spans.append((f"{process.rate:,.0f}/s", "dim"))
-    return spans
+    rate: Span = (f"{process.rate:,.0f}/s", "dim")
+    if width_of([*spans, rate]) <= width:
+        return [*spans, rate]
+    if width_of(spans) - 1 <= width:
+        return spans
+    return [("▸", "text"), (f"{grouped(sent)} ", "number"), ("◂", "text"), (f"{grouped(received)} ", "number"), rate]
 
 
 def error_line(process: ProcessState) -> list[Span]:
@@ -227,17 +265,32 @@ def settings_line(process: ProcessState, language: str, width: int) -> list[Span
     return [(next((form for form in forms if cell_len(form) <= width), forms[-1]), "dim")]
 
 
+_LEAST_ROSTER = 24
+"""Cells that a process takes at least in a roster of several columns."""
+
+
 def draw_roster(
-    canvas: Canvas, processes: list[ProcessState], view: View, x: int, y: int, width: int, height: int
+    canvas: Canvas, processes: Sequence[ProcessState], view: View, x: int, y: int, width: int, height: int
 ) -> None:
-    """Draw all processes, a line each: where there are more than have a card."""
-    first = 0
+    """Draw all processes, a line each: where there are more than have a card. In columns where lines are few."""
     names = [process.role for process in processes]
-    if view.selected in names and len(names) > height:
-        first = min(max(names.index(view.selected) - height + 1, 0), len(names) - height)
-    for line, process in enumerate(processes[first : first + height]):
+    columns = roster_columns(len(names), width, height)
+    room, cell = height * columns, width // columns
+    longest = max((cell_len(name) for name in names), default=0)
+    label = min(max(longest, 8 if columns == 1 else 0), 14)
+    first = 0
+    if view.selected in names and len(names) > room:
+        first = min(max(names.index(view.selected) - room + 1, 0), len(names) - room)
+    for place, process in enumerate(processes[first : first + room]):
+        left, line = x + place // height * cell, y + place % height
+        space = cell if columns == 1 else cell - 1
         selected = process.role == view.selected
-        (text, role), *_ = state_lines(process, view)
-        label = f"{'▸' if selected else ' '}{process.role:<8} "
-        canvas.spans(x, y + line, [(label, "selected" if selected else "text"), (text, role)], width)
-        canvas.hit(x, y + line, width, 1, f"select:{process.role}")
+        name = f"{'▸' if selected else ' '}{padded(process.role, label)} "
+        state = state_line(process, view, space - label - 2)
+        canvas.spans(left, line, [(name, "selected" if selected else "text"), state], space)
+        canvas.hit(left, line, space, 1, f"select:{process.role}")
+
+
+def roster_columns(processes: int, width: int, height: int) -> int:
+    """The columns of a roster: as few as will do, as many as the width allows."""
+    return max(1, min(width // _LEAST_ROSTER, -(-processes // max(1, height))))

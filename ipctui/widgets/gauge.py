@@ -6,30 +6,19 @@ from rich.cells import cell_len
 
 from ipctui.trace.records import Channel, Item
 from ipctui.trace.text import grouped
-from ipctui.widgets.canvas import Canvas, Span
+from ipctui.widgets.canvas import Line, Span
+from ipctui.widgets.hexdump import hex_lines
 from ipctui.widgets.view import View
 from ipctui.widgets.words import word
 
 _MOST_SLOTS = 16
 
 
-def draw_channel(
-    canvas: Canvas,
-    channel: Channel,
-    view: View,
-    x: int,
-    y: int,
-    width: int,
-    height: int,
-    waited_for: bool = False,
-) -> None:
-    """Draw what is known of a channel in at most `height` lines; `waited_for` when a writer sleeps before it."""
-    for line, spans in enumerate(channel_lines(channel, view, width, height, waited_for)):
-        canvas.spans(x, y + line, spans, width)
+def channel_lines(channel: Channel, view: View, waited_for: bool, width: int, height: int) -> list[list[Span]]:
+    """What is known of a channel, the most important first: fill, bar, slots, next, last, holders.
 
-
-def channel_lines(channel: Channel, view: View, width: int, height: int, waited_for: bool = False) -> list[list[Span]]:
-    """The most important first: fill, bar, slots, next, last, holders."""
+    `waited_for`: the kernel let somebody sleep who writes to it.
+    """
     language = view.language
     if channel.closed:
         return [[(f"✝ {word(language, 'gone')}", "ended")]]
@@ -128,72 +117,49 @@ def holders_line(channel: Channel, language: str) -> list[Span]:
     return spans
 
 
-def draw_contents(
-    canvas: Canvas,
-    channel: Channel,
-    view: View,
-    x: int,
-    y: int,
-    width: int,
-    height: int,
-    waited_for: bool = False,
-) -> None:
-    """Draw what is in a channel, message by message, and its first bytes; `waited_for` when a writer sleeps."""
+def contents_lines(channel: Channel, view: View, waited_for: bool, width: int, height: int) -> list[Line]:
+    """What is in a channel, message by message, and its first bytes; `waited_for` when a writer sleeps before it.
+
+    The bytes begin in the lower half of `height` lines, wherever the messages leave it free, and go on below it.
+    """
     language = view.language
     if channel.closed or channel.used is None:
-        canvas.spans(x, y, [(channel.object + "  ", "title"), *channel_lines(channel, view, width, 1)[0]], width)
-        return
-    fill = fill_line(channel, language, waited_for)
-    canvas.spans(x, y, [(channel.object + "  ", "title"), *fill, (" ", "text")], width)
-    canvas.spans(
-        x, y + 1, [*slots_line(channel, language, width), ("  ", "text"), *holders_line(channel, language)], width
-    )
-    canvas.spans(x, y + 2, bar(channel.used or 0, channel.capacity or 0, width))
-    hex_rows = min(6, max(0, height - 8), (len(channel.head) // 2 + 15) // 16)
-    room = height - 4 - hex_rows
-    items = [(index + 1, item) for index, item in enumerate(channel.items)]
-    shown = items[: room - 2] if channel.last is not None else items[:room]
-    line = y + 3
-    if not items:
-        canvas.put(x, line, f"– {word(language, 'no message')}", "dim")
-    for index, item in shown:
-        role = "message" if item.id is not None else "foreign"
-        canvas.spans(
-            x,
-            line,
-            [(f"{index:>4} ", "dim"), (f"{grouped(item.size):>7} B  ", "number"), (f'"{item.text}"', role)],
-            width,
-        )
-        line += 1
-    if channel.last is not None and channel.count is not None and channel.count > len(shown):
-        hidden = channel.count - len(shown) - 1
+        return [[(channel.object + "  ", "title"), *channel_lines(channel, view, waited_for, width, 1)[0]]]
+    head: list[Line] = [
+        [(channel.object + "  ", "title"), *fill_line(channel, language, waited_for), (" ", "text")],
+        [*slots_line(channel, language, width), ("  ", "text"), *holders_line(channel, language)],
+        bar(channel.used, channel.capacity or 0, width),
+    ]
+    messages = _message_lines(channel, language)
+    dump = hex_lines(bytes.fromhex(channel.head), width)
+    pinned = min(len(dump), max(0, (height - 4) // 2))
+    blank = height - len(head) - len(messages) - pinned
+    if pinned < len(dump) or blank < 1:
+        # The last line will say how much there is below.
+        blank -= 1
+    return [*head, *messages, *([] for _ in range(max(1, blank))), *dump]
+
+
+def _message_lines(channel: Channel, language: str) -> list[Line]:
+    """The messages that are known, oldest first, and how many are between these and the youngest."""
+    lines: list[Line] = [
+        [
+            (f"{place:>4} ", "dim"),
+            (f"{grouped(item.size):>7} B  ", "number"),
+            (f'"{item.text}"', "message" if item.id is not None else "foreign"),
+        ]
+        for place, item in enumerate(channel.items, 1)
+    ]
+    if not lines:
+        lines.append([(f"– {word(language, 'no message')}", "dim")])
+    if channel.last is not None and channel.count is not None and channel.count > len(channel.items):
+        hidden = channel.count - len(channel.items) - 1
         if hidden > 0:
-            canvas.put(x, line, f"   … {grouped(hidden)} {word(language, 'messages')}", "dim")
-            line += 1
-        canvas.spans(
-            x,
-            line,
+            lines.append([(f"   … {grouped(hidden)} {word(language, 'messages')}", "dim")])
+        lines.append(
             [
                 (f"{channel.count:>4} {grouped(channel.last.size):>7} B  ", "number"),
                 (f'"{channel.last.text}"', "message"),
-            ],
-            width,
+            ]
         )
-    draw_hex(canvas, bytes.fromhex(channel.head), x, y + height - hex_rows, width, hex_rows)
-
-
-def draw_hex(canvas: Canvas, data: bytes, x: int, y: int, width: int, rows: int) -> None:
-    """Draw bytes as a hex dump, sixteen a row (eight where the width asks for it)."""
-    per_row = 16 if width >= 74 else 8
-    for row in range(rows):
-        part = data[row * per_row : (row + 1) * per_row]
-        if not part:
-            return
-        digits = " ".join(f"{byte:02x}" for byte in part)
-        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
-        canvas.spans(
-            x,
-            y + row,
-            [(f"{row * per_row:04x}  ", "dim"), (f"{digits:<{per_row * 3}} ", "text"), (text, "message")],
-            width,
-        )
+    return lines

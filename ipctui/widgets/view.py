@@ -10,6 +10,33 @@ from ipctui.widgets.canvas import Frame
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment that is looked at instead of now: of a running laboratory's past, or of a recording.
+
+    Times are nanoseconds since the clock's zero.
+
+    Attributes:
+        t: The moment.
+        begin: How far back it can be gone; `end` is how far forward: now, or a recording's end.
+        marks: When the user set a mark.
+        blocked: When somebody was blocked for long, as (begin, end).
+        playing: Whether time goes on by itself, `speed` times as fast as it did.
+        share: How much of the recording is known yet, from 0 to 1.
+        full: The past is shorter than it might be, since it takes all the memory that it may.
+    """
+
+    t: int
+    begin: int
+    end: int
+    marks: tuple[int, ...] = ()
+    blocked: tuple[tuple[int, int], ...] = ()
+    playing: bool = False
+    speed: float = 1.0
+    share: float = 1.0
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """The person's view of a state.
 
@@ -22,6 +49,9 @@ class View:
         scroll: Lines that the enlarged part is scrolled up (calls: towards older ones).
         window: Nanoseconds that the lanes span.
         now: The time drawn as "now", nanoseconds since the clock's zero; running durations are counted to it.
+        replay: What is seen is a recording, and not alive.
+        moment: Where in time it is looked; None for now.
+        recording: What happens is being recorded.
     """
 
     selected: str = ""
@@ -34,6 +64,9 @@ class View:
     scroll: int = 0
     window: int = 8_000_000_000
     now: int = 0
+    replay: bool = False
+    moment: Moment | None = None
+    recording: bool = False
 
 
 @dataclass(frozen=True, slots=True)

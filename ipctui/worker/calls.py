@@ -1,7 +1,8 @@
 """What a program is given: the system calls by their man-page names, each of them traced.
 
-A program touches the outside world through this alone. Results are those of the C interface where Python's differ
-in kind: `read` and `write` answer None where C says -1 with EAGAIN or EINTR, every other error raises OSError.
+A program touches the outside world through this alone; the families of operations are in modules of their own. Results
+are those of the C interface where Python's differ in kind: what may sleep answers None where C says -1 with EAGAIN or
+EINTR (nothing has happened, ask again), every other error raises OSError.
 """
 
 from __future__ import annotations
@@ -11,36 +12,16 @@ import fcntl as _fcntl
 import os
 import signal as _signal
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
-from ipctui.trace.ring import OBJECTS, W_RECEIVED, W_SENT, W_SINCE, W_SIZE, W_WHOLE
+from ipctui.trace.ring import W_RECEIVED, W_SENT, W_SINCE, W_SIZE, W_WHOLE
 from ipctui.worker import messages
-from ipctui.worker.gate import Gate
-from ipctui.worker.journal import Journal
+from ipctui.worker.files import Files
+from ipctui.worker.queues import Queues
 from ipctui.worker.seat import Seat
-from ipctui.worker.traced import Traced
-
-_MASK = (1 << 64) - 1
-
-
-class Word(Protocol):
-    """A shared word as programs know it: an object's ordinal, its place in the object, and the memory behind it."""
-
-    object: int
-    offset: int
-    memory: memoryview
-
-
-class Stoppable(Protocol):
-    """The control thread as a fork sees it."""
-
-    seat: Seat
-
-    def start(self) -> None:
-        """Start answering."""
-
-    def abandon(self) -> None:
-        """Close what a child inherited of it."""
+from ipctui.worker.semaphores import Semaphores
+from ipctui.worker.shared_memory import SharedMemory
+from ipctui.worker.sockets import Sockets
+from ipctui.worker.waiting import Waiting
 
 
 def _make_pipe(flags: int) -> tuple[tuple[int, int], int, int]:
@@ -52,7 +33,7 @@ class _InChild(BaseException):
     """Carries a freshly forked child out of the parent's traced operation, whose ring is not the child's."""
 
 
-class Calls:
+class Calls(Files, SharedMemory, Semaphores, Queues, Sockets, Waiting):
     """The traced operations of one worker; in a forked child the same object speaks for the child.
 
     Args:
@@ -63,9 +44,6 @@ class Calls:
         arrive: Called when a forked child has taken its seat, and when no seat is left to hand out.
     """
 
-    read: Callable[[int, int], bytes | None]
-    write: Callable[[int, bytes], int | None]
-
     def __init__(
         self,
         seat: Seat,
@@ -74,43 +52,23 @@ class Calls:
         pieces: bool,
         arrive: Callable[[Calls], None],
     ) -> None:
+        super().__init__()
         self._children = children
         self._limit = limit
         self._letters = {each.role: each.letter for each in (seat, *children)} if pieces else None
         self._arrive = arrive
-        self.objects: dict[int, int] = {}
-        self._labels: list[str] = []
         self.injections: list[bytes] = []
-        self.settle: Callable[[int], None] = lambda fd: None
-        self.control: Stoppable | None = None
         self._sit(seat)
 
     def _sit(self, seat: Seat) -> None:
-        """Take a seat: this process's operations go to its ring from now on."""
-        self.seat = seat
-        self.journal = Journal(seat.ring)
-        self.words = self.journal.words
-        self.gate = Gate(self.journal, seat.gate, frozenset(seat.paced))
-        for label in self._labels:
-            self.journal.name_object(label)
+        super()._sit(seat)
         self._tally = messages.Tally(self._letters)
-        self.traced = Traced(
-            self.journal, self.gate.attend, lambda fd: self.settle(fd), lambda fd: self.objects.get(fd, 0)
-        )
-        self.read, self.write, self._operate = self.traced.read, self.traced.write, self.traced.operate
         self._number = 0
 
     @property
     def awaits_children(self) -> bool:
         """Whether seats are left for children that the program has yet to fork."""
         return bool(self._children)
-
-    def _adopt(self, fd: int, label: str) -> None:
-        if label not in self._labels:
-            self._labels.append(label)
-            self.objects[fd] = self.journal.name_object(label)
-        else:
-            self.objects[fd] = min(self._labels.index(label) + 1, OBJECTS - 1)
 
     # System calls, by their man-page names.
 
@@ -136,7 +94,7 @@ class Calls:
             return None, 0, 0
 
         self._operate("close", fd, 0, 0, b"", close)
-        self.objects.pop(fd, None)
+        self._drop(fd)
 
     def fcntl(self, fd: int, command: int, argument: int) -> int:
         """fcntl(2) with a number for its argument."""
@@ -195,10 +153,6 @@ class Calls:
         """Prepare for one more fork, of the child that will take this seat; the control thread must be paused."""
         self._children.append(seat)
 
-    def descriptors(self) -> list[int]:
-        """The descriptors of channel objects that this process has open, lowest first."""
-        return sorted(self.objects)
-
     def waitpid(self) -> int:
         """waitpid(2) for any child of this process: its pid; -1 when there is none left (ECHILD)."""
 
@@ -210,26 +164,6 @@ class Calls:
             return self._operate("waitpid", -1, -1, 0, b"", wait)
         except ChildProcessError:
             return -1
-
-    # Loads and stores of shared words: no system call, and yet held, stepped and read line by line.
-
-    def load(self, word: Word) -> int:
-        """The value of a shared word of 8 bytes."""
-
-        def load() -> tuple[int, int, int]:
-            value = word.memory[word.offset // 8]
-            return value, value if value < 1 << 63 else value - (1 << 64), word.object
-
-        return self._operate("load", -1, word.offset, word.object, b"", load)
-
-    def store(self, word: Word, value: int) -> None:
-        """Store a value into a shared word of 8 bytes."""
-
-        def store() -> tuple[None, int, int]:
-            word.memory[word.offset // 8] = value & _MASK
-            return None, value, word.object
-
-        self._operate("store", -1, word.offset, word.object, b"", store)
 
     # Messages.
 
@@ -253,12 +187,19 @@ class Calls:
             return messages.injected(role, self._number, self.injections.pop(0))
         return messages.filled(role, self._number, max(1, self.words[W_SIZE]), self.seat.letter.encode())
 
-    def received(self, data: bytes | None) -> int:
-        """Count the messages that these bytes end: how many; None and b"" end none."""
+    def received(self, data: bytes | None, datagram: bool = False) -> int:
+        """Count the messages that these bytes end: how many; None and b"" end none.
+
+        Args:
+            datagram: The channel keeps the edges of messages: these bytes are one, whole if they end as one does.
+        """
         if not data:
             return 0
         before = self._tally.ended
-        self._tally.add(data)
+        if datagram:
+            self._tally.add_message(data)
+        else:
+            self._tally.add(data)
         self.words[W_RECEIVED] = self._tally.ended
         self.words[W_WHOLE] = self._tally.whole
         return self._tally.ended - before

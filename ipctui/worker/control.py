@@ -20,8 +20,8 @@ from typing import Any, ClassVar
 from ipctui.kernel.own import lift
 from ipctui.kernel.process import ProcessProbe
 from ipctui.trace.clock import now
-from ipctui.trace.operations import CODES
-from ipctui.trace.ring import W_CONTROL, W_CURRENT, W_SINCE, Key, key_of
+from ipctui.trace.operations import CODES, OPERATIONS
+from ipctui.trace.ring import W_CONTROL, W_CURRENT, W_NONBLOCKING, W_SINCE, Key, key_of
 from ipctui.worker.calls import Calls
 from ipctui.worker.gate import Leave
 from ipctui.worker.messages import lines_of
@@ -33,7 +33,19 @@ WAKE_SIGNAL = signal.SIGURG
 PATIENCE = 0.5
 """Seconds that a request waits for the main thread before it is answered `pending`."""
 _RESEND = 0.005
-_WAKEABLE = (CODES["read"], CODES["write"])
+_BY_MODE = ("read", "write")
+"""Operations that Python makes again after a signal (PEP 475): they end when they find the descriptor non-blocking."""
+_BY_SIGNAL = frozenset(
+    (
+        *("open", "sem_wait", "mq_send", "mq_receive", "accept", "connect", "send", "recv", "sendmsg", "recvmsg"),
+        *("poll", "epoll_wait", "clock_nanosleep"),
+    )
+)
+"""Operations that a signal ends with EINTR, nothing having happened (signal(7))."""
+_WHY_NOT = {
+    "pthread_mutex_lock": "no signal ends pthread_mutex_lock, and to unlock for a dead owner would let two in at once",
+    "waitpid": "waitpid ends only when a child does",
+}
 
 
 class RefusedError(Exception):
@@ -55,6 +67,7 @@ class Control:
         self._lock = threading.Lock()
         self._left = threading.Event()
         self._woken: tuple[int, int] | None = None
+        self._interrupting = False
         calls.settle = self._settle
 
     def start(self) -> None:
@@ -132,6 +145,8 @@ class Control:
             wanted = flags | os.O_NONBLOCK if request["nonblocking"] else flags & ~os.O_NONBLOCK
             fcntl.fcntl(fd, fcntl.F_SETFL, wanted)
             self._count_fcntl(fd, 2)
+        # Opening a FIFO, a semaphore and poll have no descriptor whose mode they would go by.
+        self._calls.words[W_NONBLOCKING] = int(request["nonblocking"])
         return ""
 
     def _close(self, request: dict[str, Any], fds: list[int]) -> None:
@@ -168,21 +183,30 @@ class Control:
 
         self._calls.gate.actions.append(perform)
         self._calls.gate.poke()
-        asleep_in = self._sleeping_in()
-        if asleep_in is not None:
-            self._wake_from(asleep_in)
+        operation = self._asleep_in()
+        if operation is not None and (operation in _BY_MODE or operation in _BY_SIGNAL):
+            self._end_call(operation)
         with self._lock:
             if not answered:
                 self._answer(number, "pending", "when it has left its call")
 
-    def _sleeping_in(self) -> int | None:
-        """The descriptor on which the main thread sleeps in a read or write of the program's, or None."""
+    def _asleep_in(self) -> str | None:
+        """The operation of the program's in which the main thread sleeps in the kernel, or None."""
         with ProcessProbe(os.getpid()) as probe:
             sample = probe.sample()
         key = Key.of(self._calls.words[W_CURRENT])
-        if sample.letter != "S" or sample.call is None or key.operation not in _WAKEABLE or key.fd is None:
+        operation = OPERATIONS[key.operation]
+        if sample.letter != "S" or sample.call is None or operation.syscall is None:
             return None
-        return key.fd if sample.call.fd == key.fd and sample.call.name in ("read", "write") else None
+        same = sample.call.name == operation.syscall and sample.call.fd in (key.fd, None)
+        return operation.name if same else None
+
+    def _end_call(self, operation: str) -> bool:
+        """End the main thread's call in which nothing has happened; False when it did not end in time."""
+        if operation in _BY_SIGNAL:
+            return self._interrupt()
+        fd = Key.of(self._calls.words[W_CURRENT]).fd
+        return fd is not None and self._wake_from(fd)
 
     def _wake_from(self, fd: int) -> bool:
         """End the main thread's read or write with EAGAIN, its mode restored; False when it did not end in time.
@@ -198,16 +222,31 @@ class Control:
         if not flags & os.O_NONBLOCK:  # else it went to sleep before its mode was changed
             fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_NONBLOCK)
             self._count_fcntl(fd, 1)
-        deadline = now() + int(PATIENCE * 1e9)
-        while self._head() == head and now() < deadline:
-            signal.pthread_kill(self._main, WAKE_SIGNAL)
-            self._left.wait(_RESEND)
-            self._left.clear()
+        self._signal_until_past(head)
         if self._woken is not None:
             self._woken = None
             fcntl.fcntl(fd, fcntl.F_SETFL, flags)
             self._count_fcntl(fd, 1)
         return self._head() != head
+
+    def _interrupt(self) -> bool:
+        """End the main thread's call with EINTR; False when it did not end in time.
+
+        The call is made through the C library, which does not make it again, and what EINTR ends has taken nothing.
+        """
+        head = self._head()
+        self._interrupting = True
+        self._signal_until_past(head)
+        self._interrupting = False
+        return self._head() != head
+
+    def _signal_until_past(self, head: int) -> None:
+        """Send the wake signal, again and again since one may come too early, until a record follows `head`."""
+        deadline = now() + int(PATIENCE * 1e9)
+        while self._head() == head and now() < deadline:
+            signal.pthread_kill(self._main, WAKE_SIGNAL)
+            self._left.wait(_RESEND)
+            self._left.clear()
 
     def _head(self) -> int:
         return self._calls.journal.head()
@@ -227,6 +266,8 @@ class Control:
     def _settle(self, fd: int) -> None:
         woken, self._woken = self._woken, None
         if woken is None:
+            if self._interrupting:
+                self._left.set()
             return
         begin = now()
         fcntl.fcntl(woken[0], fcntl.F_SETFL, woken[1])
@@ -234,12 +275,14 @@ class Control:
         self._left.set()
 
     def _wake(self, request: dict[str, Any], fds: list[int]) -> str:
-        fd = self._sleeping_in()
-        if fd is None:
-            raise RefusedError("it is not asleep in a read or write that can be ended without losing its result")
-        if not self._wake_from(fd):
+        operation = self._asleep_in()
+        if operation is None:
+            raise RefusedError("it is not asleep in an operation of its program's")
+        if operation not in _BY_MODE and operation not in _BY_SIGNAL:
+            raise RefusedError(_WHY_NOT.get(operation, f"{operation} cannot be ended without losing its result"))
+        if not self._end_call(operation):
             raise RefusedError("the call did not end in time")
-        return "the call ended with EAGAIN"
+        return f"the call ended with {'EAGAIN' if operation in _BY_MODE else 'EINTR'}"
 
     def _fork(self, request: dict[str, Any], fds: list[int]) -> None:
         seat = Seat(request["role"], request["letter"], tuple(request["paced"]), *fds)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ipctui.trace.clock import now
-from ipctui.trace.operations import CODES
+from ipctui.trace.operations import codes_named
 from ipctui.trace.ring import (
     HELD_BIT,
     PACED_BIT,
@@ -40,14 +40,14 @@ class Gate:
     Args:
         journal: The worker's ring.
         eventfd: Poked when the gate's words change or `actions` gets something to do.
-        paced: Names of the operations that wait for the worker's turn.
+        paced: Names of the operations that wait for the worker's turn (operations.codes_named).
     """
 
     def __init__(self, journal: Journal, eventfd: int, paced: frozenset[str]) -> None:
         self._journal = journal
         self._words = journal.words
         self._eventfd = eventfd
-        self._paced = frozenset(CODES[name] for name in paced)
+        self._paced = frozenset(code for name in paced for code in codes_named(name))
         self._poll = select.poll()
         self._poll.register(eventfd, select.POLLIN)
         self._turn = 0

@@ -30,13 +30,16 @@ class Journal:
     """Writes one ring. Only the main thread calls it, but for `count_control`.
 
     A table that is full counts into its last row: a total is never lost, only its finer name.
+
+    Attributes:
+        rows: The word index of each counter row by its key's upper 32 bits; `row` makes those that are not there.
     """
 
     def __init__(self, fd: int) -> None:
         self.ring = RingMemory(fd, libc.map_shared(fd, RING_SIZE))
         self.words = self.ring.words
         self.view = self.ring.view
-        self._rows: dict[int, int] = {}
+        self.rows: dict[int, int] = {}
         self._errors: dict[int, int] = {}
         self._control: dict[int, int] = {}
         self._codes: dict[str, int] = {}
@@ -48,18 +51,17 @@ class Journal:
 
     def row(self, key: int) -> int:
         """The word index of the counter row for this operation, descriptor and object; calls at +1, bytes at +2."""
-        key &= ~_LOW
-        at = self._rows.get(key)
+        at = self.rows.get(key >> 32)
         if at is None:
-            at = ROWS_AT // 8 + 4 * min(len(self._rows), ROWS - 1)
-            self._rows[key] = at
-            self.words[at] = key
+            at = ROWS_AT // 8 + 4 * min(len(self.rows), ROWS - 1)
+            self.rows[key >> 32] = at
+            self.words[at] = key & ~_LOW
         return at
 
     def head(self) -> int:
         """How many records were published."""
         words = self.words
-        return sum(words[at + 1] for at in set(self._rows.values()))
+        return sum(words[at + 1] for at in set(self.rows.values()))
 
     def count_error(self, key: int, errno: int) -> None:
         """Add one to the operation's count of this errno."""

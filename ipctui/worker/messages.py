@@ -82,6 +82,11 @@ class Tally:
         *lines, self._rest = (self._rest + data).split(END)
         self.whole += sum(map(self._pieces.came_whole, lines))
 
+    def add_message(self, data: bytes) -> None:
+        """Count one message whose edges the channel kept; it is whole unless its end was cut off."""
+        self.ended += 1
+        self.whole += data.endswith(END)
+
 
 class _Pieces:
     """Tells whether the message that ends a line lies behind its own header unbroken."""

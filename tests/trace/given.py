@@ -21,6 +21,7 @@ KINDS: tuple[type[Any], ...] = (
     records.Command,
     records.Counters,
     records.Lost,
+    records.Checkpoint,
     records.Summary,
 )
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipctui.trace.operations import CODES, OPERATIONS, Operation, names_table, parse_names_table
+from ipctui.trace.operations import CODES, OPERATIONS, Operation, codes_named, names_table, parse_names_table
 from ipctui.trace.ring import NAMES_SIZE
 
 
@@ -19,8 +19,29 @@ def test_the_table_survives_the_rings_header() -> None:
 def test_the_code_of_an_operation_is_its_place() -> None:
     assert OPERATIONS[0] == Operation("", None)
     assert 0 not in CODES.values()
-    assert [OPERATIONS[code].name for code in CODES.values()] == list(CODES)
-    assert len(CODES) == len(OPERATIONS) - 1 <= 255
+    assert [OPERATIONS[code].name for code in CODES.values()] == [name.partition(" ")[0] for name in CODES]
+    assert sorted(CODES.values()) == list(range(1, len(OPERATIONS)))
+    assert len(OPERATIONS) <= 256
+
+
+def test_a_name_with_two_rows_tells_them_apart_by_a_second_word() -> None:
+    assert OPERATIONS[CODES["sem_wait"]] == Operation("sem_wait", None)
+    assert OPERATIONS[CODES["sem_wait futex"]] == Operation("sem_wait", "futex")
+    assert OPERATIONS[CODES["store"]] == Operation("store", None)
+    assert OPERATIONS[CODES["store slot"]] == Operation("store", None, "slot")
+    twice = {row.name for row in OPERATIONS if sum(row.name == other.name for other in OPERATIONS) > 1}
+    assert twice == {
+        *("load", "store", "sem_wait", "sem_post", "pthread_mutex_lock", "pthread_mutex_unlock"),
+    }
+
+
+def test_a_name_stands_for_all_its_rows_and_two_words_for_one() -> None:
+    assert codes_named("write") == (CODES["write"],)
+    assert codes_named("sem_wait") == (CODES["sem_wait"], CODES["sem_wait futex"])
+    assert codes_named("store slot") == (CODES["store slot"],)
+    for unknown in ("sem_weight", "store row", ""):
+        with pytest.raises(KeyError):
+            codes_named(unknown)
 
 
 @given(st.binary(max_size=200))
@@ -36,6 +57,11 @@ def test_another_worker_may_bring_operations_of_its_own() -> None:
         Operation("mq_send", "mq_timedsend"),
         Operation("?", "write"),
         Operation("sem_wait", None),
+    )
+    assert parse_names_table(b"store - slot\0store - sl;t more\0 - x") == (
+        Operation("store", None, "slot"),
+        Operation("store", None),
+        Operation("", None, "x"),
     )
 
 

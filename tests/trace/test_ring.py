@@ -12,13 +12,19 @@ from hypothesis import strategies as st
 
 from ipctui.trace.operations import CODES, OPERATIONS
 from ipctui.trace.ring import (
+    CODES as CODE_NAMES,
+)
+from ipctui.trace.ring import (
     CONTROL_ROWS,
     ERROR_ROWS,
     HEADER_SIZE,
     NO_FD,
+    OBJECT_SIZE,
+    OBJECTS,
     RING_SIZE,
     ROWS,
     SLOTS,
+    VERSION,
     W_BYTE_ORDER,
     W_ENDED,
     W_GATE,
@@ -104,7 +110,7 @@ def test_foreign_memory_is_refused() -> None:
 
 
 def test_another_version_or_layout_is_refused() -> None:
-    assert "version 2" in refusal(ring_bytes({W_VERSION: 2}))
+    assert f"version {VERSION + 1}" in refusal(ring_bytes({W_VERSION: VERSION + 1}))
     refusal(ring_bytes({W_RECORD_SIZE: 88}))
     refusal(ring_bytes({W_SLOTS: SLOTS * 2}))
 
@@ -224,10 +230,10 @@ def test_a_full_table_of_errors_loses_none(pair: Pair) -> None:
 
 
 def test_labels_are_cut_to_their_place_and_never_run_into_the_next(pair: Pair) -> None:
-    assert [pair.journal.name_object(name) for name in ("pipe:[1]", "x" * 200, "끝" * 40)] == [1, 2, 3]
+    assert [pair.journal.name_object(name) for name in ("pipe:[1]", "x" * 200, "끝" * 80)] == [1, 2, 3]
     assert pair.reader.object_label(1) == "pipe:[1]"
-    assert pair.reader.object_label(2) == "x" * 63
-    assert (pair.reader.object_label(3) or "").startswith("끝" * 20)
+    assert pair.reader.object_label(2) == "x" * (OBJECT_SIZE - 1)
+    assert (pair.reader.object_label(3) or "").startswith("끝" * 42)
     assert pair.reader.object_label(0) is None
     assert pair.reader.object_label(10_000) is None
     assert pair.journal.name_code("parent") == pair.journal.name_code("parent") == 1
@@ -236,10 +242,11 @@ def test_labels_are_cut_to_their_place_and_never_run_into_the_next(pair: Pair) -
 
 
 def test_the_last_object_and_code_stand_for_those_without_room(pair: Pair) -> None:
-    objects = [pair.journal.name_object(f"pipe:[{number}]") for number in range(40)]
-    codes = [pair.journal.name_code(f"function{number}") for number in range(12)]
-    assert (objects[-1], codes[-1]) == (31, 7)
-    assert (pair.reader.object_label(31), pair.reader.code_name(7)) == ("pipe:[39]", "function11")
+    objects = [pair.journal.name_object(f"pipe:[{number}]") for number in range(OBJECTS + 8)]
+    codes = [pair.journal.name_code(f"function{number}") for number in range(CODE_NAMES + 4)]
+    assert (objects[-1], codes[-1]) == (OBJECTS - 1, CODE_NAMES - 1)
+    assert pair.reader.object_label(OBJECTS - 1) == f"pipe:[{OBJECTS + 7}]"
+    assert pair.reader.code_name(CODE_NAMES - 1) == f"function{CODE_NAMES + 3}"
     assert pair.reader.ring.words[W_MAGIC] != 0
     assert pair.reader.read(10) == []
 

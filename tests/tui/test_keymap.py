@@ -44,7 +44,7 @@ def test_the_default_place_is_in_the_configuration_folder(tmp_path: Path) -> Non
     ],
 )
 def test_keys_are_read_in_all_their_ways(tmp_path: Path, value: str, keys: str) -> None:
-    action = {"plus": "faster", "space": "hold"}.get(keys, "hold")
+    action = {"plus": "faster", "space": "hold", "comma": "call-back"}.get(keys, "hold")
     assert load(tmp_path, f"[keys]\n{action} = {value}\n") == ({action: keys}, [])
 
 

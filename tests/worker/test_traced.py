@@ -1,22 +1,18 @@
 import errno
 import fcntl
 import hashlib
-import json
 import os
-import socket
 import struct
 import termios
 from itertools import pairwise
 from types import CodeType
-from typing import Any
 
 import pytest
 
 from ipctui.trace.ring import ErrorRow, Key, Row
-from ipctui.worker.control import VERSION
 
 from ..kernel.conftest import eventually
-from .conftest import Worker
+from .conftest import Subordinate, Worker
 
 pytestmark = pytest.mark.real
 
@@ -228,37 +224,6 @@ def test_the_code_position_leads_to_the_line_of_the_calling_function(worker: Wor
     assert met == [*sent, *received, *sent]
 
 
-class Subordinate:
-    """A worker with its control thread, and the laboratory's end of its control socket."""
-
-    def __init__(self, worker: Worker, program: str) -> None:
-        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(10)
-        gate = os.eventfd(0, os.EFD_CLOEXEC)
-        self.process = worker.start(
-            program + "\nprocess.run(sys.modules[__name__], order, os.getppid())\n",
-            """
-import os, sys
-from ipctui.worker import process
-from ipctui.worker.seat import Seat
-ring, r, w, gate, control = map(int, sys.argv[1:])
-order = process.Order("program", (Seat("worker", "a", ("write",), ring, gate, control),), {}, 0, False)
-""",
-            more=(gate, theirs.fileno()),
-        )
-        theirs.close()
-        os.close(gate)
-        self.number = 0
-
-    def ask(self, do: str, **words: Any) -> tuple[str, str]:
-        """The outcome of a request, and what was said with it."""
-        self.number += 1
-        self.socket.send(json.dumps({"v": VERSION, "id": self.number, "do": do, **words}).encode())
-        answer = json.loads(self.socket.recv(65536))
-        assert answer["id"] == self.number
-        return answer["outcome"], answer["detail"]
-
-
 def held(fd: int) -> int:
     """Bytes in a pipe, FIONREAD of ioctl(2)."""
     return int(struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0])
@@ -321,7 +286,7 @@ def test_a_woken_writer_loses_no_byte_and_sends_none_twice(worker: Worker) -> No
         # Asking for the mode, setting it and setting it back are told as well.
         assert sum(row.calls for row in worker.reader.rows() if row.operation == FCNTL) >= 3 * 40
     finally:
-        writer.socket.close()
+        writer.close()
 
 
 def test_a_woken_reader_loses_no_byte(worker: Worker) -> None:
@@ -350,4 +315,4 @@ def test_a_woken_reader_loses_no_byte(worker: Worker) -> None:
         assert set(errors) <= {(READ, errno.EAGAIN), (READ, errno.EINTR)}
         assert errors[READ, errno.EAGAIN] > 0
     finally:
-        reader.socket.close()
+        reader.close()

@@ -1,0 +1,1 @@
+"""Direct communication: send(P, message) and receive(Q, message)."""

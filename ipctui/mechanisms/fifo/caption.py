@@ -1,0 +1,383 @@
+"""The caption of the FIFO's pane: one sentence that says what is going on and why, in English and Korean.
+
+Small rules over the state, the most telling first. Nothing is inferred: a sentence about blocking repeats what the
+kernel said.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ipctui.lab.state import LabState, ProcessState, cycle
+from ipctui.trace.records import Channel, Event, State
+from ipctui.trace.text import grouped
+from ipctui.widgets.card import operation_text
+
+_LONGEST = 21
+"""Characters of a name that a narrow box has room for."""
+
+
+def caption(state: LabState, language: str) -> str:
+    """The sentence for a state."""
+    korean = language == "ko"
+    rules = (
+        _died,
+        _nameless,
+        _deadlock,
+        _stopped,
+        _stepping,
+        _waits_in_open,
+        _own_message,
+        _torn,
+        _keeps_itself_waiting,
+        _full,
+        _empty,
+        _refused,
+        _empty_reads,
+        _outlived,
+        _turns,
+        _shared_out,
+    )
+    for rule in rules:
+        sentence = rule(state, korean)
+        if sentence:
+            return sentence
+    return (
+        "이름만 아는 두 프로세스 사이로 바이트가 지나간다. k로 둘 다 끝내도 파일은 남고, 7은 이름만 지운다."
+        if korean
+        else "Bytes pass between processes that share only a name. Kill both (k): the file stays. 7 unlinks the name."
+    )
+
+
+def _living(state: LabState) -> list[Channel]:
+    return [held.now for held in state.channels.values() if not held.now.closed]
+
+
+def _blocked(state: LabState, *names: str) -> list[tuple[ProcessState, State]]:
+    return [
+        (process, now)
+        for process in state.processes.values()
+        if process.exited is None
+        and (now := process.state) is not None
+        and now.state == "blocked"
+        and now.before is not None
+        and now.before.name in names
+    ]
+
+
+def short(path: str | None) -> str:
+    """A file's name; of a long one the beginning and the end, where names of one session differ."""
+    name = os.path.basename(path or "?")
+    return name if len(name) <= _LONGEST else f"{name[:7]}…{name[8 - _LONGEST :]}"
+
+
+def _nameless(state: LabState, korean: bool) -> str:
+    for channel in _living(state):
+        if channel.facts.get("named"):
+            continue
+        ours = channel.facts.get("by_us")
+        instead = channel.facts.get("instead")
+        if korean:
+            who = "이름을 unlink했다" if ours else "다른 누군가가 파일을 지웠다"
+            what = f" 그 이름에는 이제 다른 파일({instead})이 있다." if instead else ""
+            return (
+                f"{who}.{what} 이미 연 프로세스들은 아무 일 없이 계속하지만, 새로 올 프로세스에게는 길이 없다(ENOENT)."
+            )
+        who = "You unlinked the name" if ours else "A stranger deleted the file"
+        what = f", and {instead} has the name now" if instead else ""
+        return f"{who}{what}: those who have the FIFO open go on undisturbed, but nobody new can find it (ENOENT)."
+    return ""
+
+
+def _deadlock(state: LabState, korean: bool) -> str:
+    ring = cycle(state)
+    if not ring:
+        return ""
+    if not all((now := state.processes[role].state) and now.before and now.before.name == "open" for role in ring):
+        way = " → ".join(
+            f"{role} {operation_text(now)}" for role in ring if (now := state.processes[role].state) is not None
+        )
+        if korean:
+            return f"교착 상태: {way} → {ring[0]}. 바깥에서 하나를 끝내기 전에는 아무도 깨어나지 않는다(k)."
+        return f"Deadlock: {way} → {ring[0]}. Nobody wakes until one is ended from outside (k kills)."
+    steps = []
+    for role, other in zip(ring, (*ring[1:], ring[0]), strict=True):
+        now = state.processes[role].state
+        place = short(now.object if now is not None else None)
+        steps.append(f"{role} {place} ({other})" if korean else f"{role} in open({place}) for {other}")
+    if korean:
+        return f"교착 상태: open()에서 서로를 기다린다: {', '.join(steps)}. 둘 다 같은 순서로 열면 풀린다."
+    return f"Deadlock: {', '.join(steps)}: each sleeps until the other opens it. Both must open the FIFOs in the same order."
+
+
+def _died(state: LabState, korean: bool) -> str:
+    for event in reversed(state.events):
+        process = state.processes.get(event.process or "")
+        if event.name != "failed" or process is None or process.exited is None:
+            continue
+        why = _why_failed(event)
+        if korean:
+            return (
+                f"{event.process}의 {event.data.get('call')} 호출이 실패해 프로그램이 끝났다: {why}. r로 다시 시작한다."
+            )
+        return f"{event.process} ended because its {event.data.get('call')} failed: {why}. r restarts."
+    for process in state.processes.values():
+        if process.exited is None or process.status != "signal SIGPIPE":
+            continue
+        if korean:
+            return f"{process.role}는 읽는 쪽이 없는 FIFO에 썼고, 커널이 SIGPIPE로 끝냈다. 파일은 그대로 있다. r로 다시 시작한다."
+        return (
+            f"{process.role} wrote to a FIFO that nobody reads: the kernel killed it with SIGPIPE. The file is still "
+            "there. r restarts."
+        )
+    return ""
+
+
+def _why_failed(event: Event) -> str:
+    name, why = event.data.get("errno"), event.data.get("why")
+    return f"{name} ({why})" if why else str(name)
+
+
+def _stopped(state: LabState, korean: bool) -> str:
+    for process in state.processes.values():
+        if process.exited is None and process.state is not None and process.state.state == "stopped":
+            if korean:
+                return f"{process.role}는 SIGSTOP으로 정지되었다. SIGCONT까지 커널이 실행시키지 않는다(z): 붙잡힌 것도, 블록된 것도 아니다."
+            return f"{process.role} is stopped by SIGSTOP until SIGCONT comes (z): it is neither held nor blocked."
+    return ""
+
+
+def _stepping(state: LabState, korean: bool) -> str:
+    living = [process for process in state.processes.values() if process.exited is None and process.pid]
+    if not living or not all(process.state is not None and process.state.state == "held" for process in living):
+        return ""
+    places = ", ".join(
+        f"{process.role} {operation_text(process.state)}" for process in living[:2] if process.state is not None
+    )
+    if korean:
+        return f"모두 다음 호출 직전에 붙잡혀 있다({places}). n은 호출 하나를 실행하고, space는 놓아준다."
+    return f"You hold everybody before the next call ({places}). n lets the selected one do it, space releases."
+
+
+def _waits_in_open(state: LabState, korean: bool) -> str:
+    """Somebody sleeps in open(2) for a partner who is not on the way."""
+    for process, now in _blocked(state, "open"):
+        if state.header is not None and state.header.variant == "turns" and not _stuck(state, now):
+            continue
+        why = now.reason or ""
+        coming = [role for role in now.wakers if not _runs(state, role)]
+        if "name is gone" in why:
+            if korean:
+                return f"{process.role}는 open()에서 자고 있는데 이름이 지워졌다. 반대쪽을 열 프로세스가 찾아올 수 없어 영영 깨지 못한다."
+            return f"{process.role} sleeps in open() and the name is gone: nobody can come to open the other end."
+        held = [role for role in now.wakers if _held(state, role)]
+        reads = "for reading" in why
+        if korean:
+            end, flag = ("읽기", "O_RDONLY") if reads else ("쓰기", "O_WRONLY")
+            text = f"커널이 {process.role}를 open()에서 재웠다: 아무도 이 FIFO를 {end}용으로 열지 않았다."
+            if held:
+                return f"{text} {held[0]}가 열 텐데 붙잡혀 있다({held[0]}에서 space)."
+            if coming:
+                return f"{text} 6을 누르면 {coming[0]}가 와서 open({flag})을 부르고, 둘 다 깨어난다."
+            return f"{text} {' 또는 '.join(now.wakers[:2]) or '누군가'}의 open({flag})이 깨운다."
+        end, flag = ("reading", "O_RDONLY") if reads else ("writing", "O_WRONLY")
+        text = f"The kernel put {process.role} to sleep in open(): nobody has this FIFO open for {end}."
+        if held:
+            return f"{text} {held[0]} would open it, but you hold {held[0]} (space)."
+        if coming:
+            return f"{text} 6 starts {coming[0]}, whose open({flag}) lets both go."
+        return f"{text} An open({flag}) by {' or '.join(now.wakers[:2]) or 'anybody'} wakes it."
+    return ""
+
+
+def _stuck(state: LabState, now: State) -> bool:
+    """Whether none of those who could wake it is on its way."""
+    return not any(_runs(state, role) and not _held(state, role) for role in now.wakers)
+
+
+def _own_message(state: LabState, korean: bool) -> str:
+    own = state.facts.get("own", {})
+    for role, times in own.items():
+        process = state.processes.get(role)
+        if process is None or process.exited is not None:
+            continue
+        if korean:
+            return (
+                f"{role}가 자기가 쓴 메시지를 {grouped(times)}번 도로 읽었다: FIFO는 누가 썼는지 모르고 먼저 읽는 쪽에 준다. "
+                "한 FIFO로 양쪽 다 말하려면 차례를 지켜야 한다(반이중)."
+            )
+        return (
+            f"{role} has read its own message {grouped(times)} times: a FIFO does not know who wrote, it gives to "
+            "whoever reads first. Both ways through one FIFO need turns (half duplex)."
+        )
+    return ""
+
+
+def _torn(state: LabState, korean: bool) -> str:
+    if any(_held(state, role) for role in state.processes):
+        return ""
+    for process in state.processes.values():
+        counters = process.counters
+        if counters is None or counters.received <= counters.whole:
+            continue
+        torn, every = grouped(counters.received - counters.whole), grouped(counters.received)
+        if korean:
+            return (
+                f"받은 메시지 {every}개 중 {torn}개가 찢어졌다: PIPE_BUF(4,096바이트)보다 큰 write 사이에는 다른 "
+                "프로세스의 바이트가 끼어들 수 있다. [ 로 메시지를 줄여 보라."
+            )
+        return (
+            f"{torn} of {every} messages came torn: between the bytes of a write larger than PIPE_BUF (4,096) the "
+            "kernel may put another's. [ makes messages smaller."
+        )
+    return ""
+
+
+def _keeps_itself_waiting(state: LabState, korean: bool) -> str:
+    for process, now in _blocked(state, "read"):
+        if "no end of file while" not in (now.reason or ""):
+            continue
+        if korean:
+            return f"{process.role}의 read는 파일 끝을 만나지 못한다: O_RDWR로 열어 자신이 쓰는 쪽이기도 하기 때문이다."
+        return f"End of file never comes to {process.role}: opened with O_RDWR, it is itself a writer."
+    return ""
+
+
+def _full(state: LabState, korean: bool) -> str:
+    found = _blocked(state, "write")
+    if not found:
+        return ""
+    process, now = found[0]
+    channel = next((one for one in _living(state) if one.name == now.object), None)
+    if channel is None:
+        return ""
+    held = [role for role in now.wakers if _held(state, role)]
+    fill = f"{grouped(channel.used or 0)}/{grouped(channel.capacity or 0)}"
+    call = operation_text(now)
+    if korean:
+        text = f"FIFO가 찼다({fill}바이트). 커널이 {process.role}를 {call}에서 재웠다."
+        if held:
+            return f"{text} {held[0]}의 read가 깨울 텐데 붙잡혀 있다({held[0]}에서 space)."
+        return text + (f" {now.wakers[0]}의 read가 깨운다." if now.wakers else "")
+    text = f"The FIFO is full ({fill} bytes): the kernel put {process.role} to sleep in {call}."
+    if held:
+        return f"{text} A read by {held[0]} would wake it, but you hold {held[0]} (space)."
+    return text + (f" A read by {now.wakers[0]} would wake it." if now.wakers else "")
+
+
+def _empty(state: LabState, korean: bool) -> str:
+    for process, now in _blocked(state, "read"):
+        held = [role for role in now.wakers if _held(state, role)]
+        if not held:
+            continue
+        call = operation_text(now)
+        if korean:
+            return f"FIFO가 비어 커널이 {process.role}를 {call}에서 재웠다. {held[0]}의 write가 깨울 텐데 붙잡혀 있다({held[0]}에서 space)."
+        return (
+            f"The FIFO is empty, so the kernel put {process.role} to sleep in {call}. A write by {held[0]} would wake "
+            f"it, but you hold {held[0]} (space)."
+        )
+    return ""
+
+
+def _refused(state: LabState, korean: bool) -> str:
+    """ENXIO is news while nobody reads."""
+    if any(channel.readers for channel in _living(state)):
+        return ""
+    for process in state.processes.values():
+        times = _errors(process, "open", "ENXIO")
+        if not times or process.exited is not None:
+            continue
+        if korean:
+            return f"{process.role}의 open(O_WRONLY|O_NONBLOCK)은 기다리지 않고 ENXIO로 {grouped(times)}번 실패했다: 읽으려고 연 쪽이 없다."
+        return (
+            f"{process.role} opens with O_WRONLY|O_NONBLOCK: without a reader the kernel does not let it wait, it fails "
+            f"with ENXIO ({grouped(times)} times)."
+        )
+    return ""
+
+
+def _empty_reads(state: LabState, korean: bool) -> str:
+    if state.header is None or state.header.variant != "nonblocking-open":
+        return ""
+    living = _living(state)
+    if any(process.pid and process.role == "rdwr" for process in state.processes.values()) and living:
+        if korean:
+            return "rdwr가 O_RDWR로 열어 두었다: 이제 ENXIO도 빈 read도 없다. 대신 파일 끝이 없고, 메시지를 reader와 나눠 가진다."
+        return (
+            "rdwr has it open with O_RDWR: no more ENXIO, no empty reads, but no end of file either, and it takes "
+            "messages meant for reader."
+        )
+    for channel in living:
+        if channel.readers and not channel.writers:
+            if korean:
+                return "쓰는 쪽이 없으면 논블로킹 read는 0을 돌려준다: 파일 끝과 구별되지 않는다. 쓰는 쪽이 열면 EAGAIN으로 바뀐다."
+            return (
+                "No writer: a non-blocking read returns 0, which looks like end of file. With a silent writer it is "
+                "EAGAIN instead."
+            )
+        if channel.readers:
+            if korean:
+                return "쓰는 쪽이 있으면 빈 FIFO의 논블로킹 read는 EAGAIN(∅)이다. 쓰는 쪽이 닫으면 0이 된다."
+            return (
+                "A writer has it open: a read of the empty FIFO gives EAGAIN (∅). When the writer closes, it gives 0."
+            )
+    return ""
+
+
+def _outlived(state: LabState, korean: bool) -> str:
+    if not state.processes or any(process.exited is None and process.pid for process in state.processes.values()):
+        return ""
+    if not any(channel.facts.get("named") for channel in _living(state)):
+        return (
+            "모두 끝났고 이름도 없다. r로 다시 시작한다."
+            if korean
+            else "Everybody has ended and the name is gone, too. r restarts."
+        )
+    if korean:
+        return "모두 끝났지만 파일은 그대로 있다: 이름은 프로세스보다 오래 산다. 버퍼에 남았던 바이트는 마지막 close와 함께 사라졌다."
+    return (
+        "Everybody has ended and the file is still there: the name outlives every process. Bytes that were in it went "
+        "with the last close. r restarts."
+    )
+
+
+def _turns(state: LabState, korean: bool) -> str:
+    if state.header is None or state.header.variant != "turns":
+        return ""
+    if korean:
+        return "한 FIFO로 말하고, 닫고(이상!), 다시 열어 듣는다. 차례는 open()이 맞춰 준다. 8을 누르면 제 차례 전에 읽는다."
+    return (
+        'One FIFO, in turns: speak, close ("over"), open it again to listen; open() keeps the turns. 8 reads too early.'
+    )
+
+
+def _shared_out(state: LabState, korean: bool) -> str:
+    if state.header is None or state.header.variant != "many-readers":
+        return ""
+    counts = ", ".join(
+        f"{process.role} {grouped(process.counters.received)}"
+        for process in state.processes.values()
+        if process.counters is not None and process.counters.received
+    )
+    if not counts:
+        return ""
+    if korean:
+        return f"메시지마다 읽는 쪽 하나만 받는다: 복사가 아니라 나눠 갖는다({counts})."
+    return f"Each message goes to one reader: they share the messages out, nobody gets a copy ({counts})."
+
+
+def _errors(process: ProcessState, call: str, name: str) -> int:
+    if process.counters is None:
+        return 0
+    return sum(row.errors.get(name, 0) for row in process.counters.calls if row.name == call)
+
+
+def _runs(state: LabState, role: str) -> bool:
+    process = state.processes.get(role)
+    return process is not None and bool(process.pid) and process.exited is None
+
+
+def _held(state: LabState, role: str) -> bool:
+    process = state.processes.get(role)
+    return process is not None and process.settings is not None and process.settings.held

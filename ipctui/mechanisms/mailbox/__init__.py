@@ -1,0 +1,1 @@
+"""The mailbox: indirect communication through POSIX message queues."""

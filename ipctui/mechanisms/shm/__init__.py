@@ -1,0 +1,1 @@
+"""POSIX shared memory: a segment of memory that several processes have mapped."""

@@ -1,0 +1,92 @@
+"""What a session on shared memory proves: updates lost, and how often the kernel was asked. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from errno import EOWNERDEAD
+from typing import Any
+
+from ipctui.trace.records import Call, Channel, Count, Counters, Record
+
+SET_UP = frozenset({"shm_open", "ftruncate", "mmap", "munmap", "close", "sem_open", "sem_close"})
+"""Operations made before the first message and after the last."""
+
+
+def kernel_calls(counts: Iterable[Count]) -> int:
+    """How often the kernel was asked after the set-up."""
+    return sum(count.calls for count in counts if count.syscall is not None and count.name not in SET_UP)
+
+
+def set_up_calls(counts: Iterable[Count]) -> int:
+    """How often the kernel was asked for the set-up."""
+    return sum(count.calls for count in counts if count.syscall is not None and count.name in SET_UP)
+
+
+def word_stores(counts: Iterable[Count], segment: str) -> int:
+    """Stores of words into a segment; a store into a slot moves bytes, that of a word none."""
+    return sum(count.calls for count in counts if count.name == "store" and count.object == segment and not count.bytes)
+
+
+def reduce(facts: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, Any]:
+    """Keeps, for each counter: its value, its value at the beginning, and the stores of each process into it."""
+    races: dict[str, Any] = dict(facts.get("races", {}))
+    recovered = facts.get("recovered", 0)
+    changed = False
+    for record in records:
+        if isinstance(record, Channel) and "counter" in record.facts:
+            _measured(races, record)
+            changed = True
+        elif isinstance(record, Counters) and races:
+            changed |= _counted(races, record)
+        elif isinstance(record, Call) and record.name == "pthread_mutex_lock" and record.result == EOWNERDEAD:
+            recovered += 1
+            changed = True
+    return {**facts, "races": races, "recovered": recovered} if changed else facts
+
+
+def _measured(races: dict[str, Any], record: Channel) -> None:
+    race = races.get(record.object, {"base": record.facts.get("base", 0), "stores": {}, "lost": 0})
+    stores = dict(race["stores"])
+    for pid, count in record.facts.get("stores", {}).items():
+        stores[pid] = max(count, stores.get(pid, 0))
+    lost = max(sum(stores.values()) - (record.facts["counter"] - race["base"]), 0)
+    # Stores are counted before the counter is read, so they may be too few: while they run, the loss never falls.
+    lost = lost if record.facts.get("still") else max(lost, race["lost"])
+    races[record.object] = {**race, "stores": stores, "counter": record.facts["counter"], "lost": lost}
+
+
+def _counted(races: dict[str, Any], record: Counters) -> bool:
+    changed = False
+    for place, race in list(races.items()):
+        count = word_stores(record.calls, place)
+        if count > race["stores"].get(str(record.pid), 0):
+            # The counter was read at another moment: what this says is known when it is read again.
+            races[place] = {**race, "stores": {**race["stores"], str(record.pid): count}}
+            changed = True
+    return changed
+
+
+def lost_updates(facts: Mapping[str, Any]) -> int:
+    """Updates lost by what was measured last, over all counters of the session."""
+    return sum(race["lost"] for race in facts.get("races", {}).values())
+
+
+def stored_updates(facts: Mapping[str, Any]) -> int:
+    """Updates made, over all counters of the session."""
+    return sum(sum(race["stores"].values()) for race in facts.get("races", {}).values())
+
+
+def summary(facts: Mapping[str, Any], counters: Mapping[str, Counters]) -> dict[str, Any]:
+    """Messages, lost updates by the last counts and the last value, and system calls after the set-up."""
+    races = facts.get("races", {})
+    lost = sum(max(sum(race["stores"].values()) - (race["counter"] - race["base"]), 0) for race in races.values())
+    proofs: dict[str, Any] = {
+        "sent_messages": sum(count.sent for count in counters.values()),
+        "received_messages": sum(count.received for count in counters.values()),
+        "system_calls_after_set_up": sum(kernel_calls(count.calls) for count in counters.values()),
+    }
+    if facts.get("recovered"):
+        proofs["recovered_locks"] = facts["recovered"]
+    if races:
+        proofs |= {"updates": stored_updates(facts), "lost_updates": lost}
+    return proofs

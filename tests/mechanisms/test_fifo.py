@@ -1,0 +1,361 @@
+"""What a class must see on the FIFO, with real processes; every claim of the screen by a second reader."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ipctui.kernel.process import ProcessProbe
+from ipctui.kernel.syscalls import SystemCall
+from ipctui.lab.launch import LauncherClient
+from ipctui.lab.parameters import settle
+from ipctui.lab.session import Lab
+from ipctui.lab.state import cycle
+from ipctui.mechanisms.fifo.caption import caption
+from ipctui.mechanisms.fifo.channel import CHANNEL
+from tests.lab.conftest import IPCTUI, Bench
+
+pytestmark = pytest.mark.real
+Open = Callable[..., Bench]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Open]:
+    """Opens laboratories of the FIFO at `tmp_path/fifo`, where nothing may be left when they are closed."""
+    launcher = LauncherClient()
+    labs: list[Lab] = []
+
+    def open_lab(variant: str = "one-way", **values: object) -> Bench:
+        chosen = next(one for one in CHANNEL.variants if one.name == variant)
+        values.setdefault("name", tmp_path / "fifo")
+        settings = [f"{name}={value}" for name, value in values.items()]
+        settled = settle(CHANNEL.parameters(), chosen.values, settings)
+        CHANNEL.check(chosen, settled)
+        labs.append(Lab(CHANNEL, chosen, settled, launcher))
+        return Bench(labs[-1])
+
+    yield open_lab
+    for lab in labs:
+        lab.close()
+    launcher.close()
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("own")] == []
+
+
+def in_the_kernel(lab: Bench, role: str) -> str | None:
+    """The system call that a process sleeps in, read anew from /proc."""
+    probe = ProcessProbe(lab.process(role).pid)
+    try:
+        call = probe.sample().call
+        return call.name if isinstance(call, SystemCall) else None
+    finally:
+        probe.close()
+
+
+def ends(lab: Bench, path: Path) -> list[tuple[str, int]]:
+    """Who has the file open and with which access mode, from /proc/PID/fd and fdinfo alone."""
+    found = []
+    for role, process in lab.lab.state.processes.items():
+        if not process.pid or process.exited is not None:
+            continue
+        for fd in Path(f"/proc/{process.pid}/fd").iterdir():
+            if os.readlink(fd).removesuffix(" (deleted)") == str(path):
+                info = Path(f"/proc/{process.pid}/fdinfo/{fd.name}").read_text()
+                flags = next(int(line.split()[1], 8) for line in info.splitlines() if line.startswith("flags"))
+                found.append((role, flags & os.O_ACCMODE))
+    return sorted(found)
+
+
+# one-way
+
+
+def test_the_writer_sleeps_in_open_until_the_reader_comes(bench: Open, tmp_path: Path) -> None:
+    lab = bench("one-way")
+    state = lab.until_state("writer", "blocked", "open")
+    assert in_the_kernel(lab, "writer") in ("openat", "open")
+    assert state.reason == "no reader: reader (not running) must open it for reading"
+    assert state.wakers == ("reader",)
+    assert "6 starts reader" in caption(lab.lab.state, "en")
+    lab.until(lambda: lab.lab.state.channels)
+    file = lab.channel().facts["file"]
+    there = os.stat(tmp_path / "fifo")
+    assert stat.S_ISFIFO(there.st_mode)
+    assert (file["inode"], file["mode"], file["links"]) == (there.st_ino, there.st_mode, 1)
+    assert ends(lab, tmp_path / "fifo") == []
+    assert lab.channel().readers == lab.channel().writers == ()
+    # Watching for a while has let nobody go.
+    until = time.monotonic() + 0.5
+    lab.until(lambda: time.monotonic() >= until)
+    assert in_the_kernel(lab, "writer") in ("openat", "open")
+    assert lab.do("release reader").startswith("done")
+    lab.until(lambda: lab.count("reader", "read") > 3)
+    assert ends(lab, tmp_path / "fifo") == [("reader", os.O_RDONLY), ("writer", os.O_WRONLY)]
+    lab.until(lambda: lab.channel().readers == ("reader",) and lab.channel().writers == ("writer",))
+
+
+def test_kill_both_and_the_file_is_still_there_without_its_contents(bench: Open, tmp_path: Path) -> None:
+    lab = bench("one-way", rate=0)
+    lab.do("release reader")
+    lab.until(lambda: lab.count("reader", "read") > 0)
+    lab.do("hold reader")
+    lab.until_state("writer", "blocked", "write")
+    lab.until(lambda: lab.channel().used == 4096)
+    lab.do("kill all")
+    lab.until_ended("writer")
+    lab.until_ended("reader")
+    lab.until(lambda: lab.channel().used == 0 and lab.channel().capacity is None)
+    assert stat.S_ISFIFO(os.stat(tmp_path / "fifo").st_mode)
+    fd = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    assert os.read(fd, 1) == b""
+    os.close(fd)
+    assert "the name outlives every process" in caption(lab.lab.state, "en")
+    assert "이름은 프로세스보다 오래 산다" in caption(lab.lab.state, "ko")
+
+
+def test_unlink_while_open_disturbs_nobody_and_keeps_newcomers_out(bench: Open, tmp_path: Path) -> None:
+    lab = bench("one-way", rate=100)
+    lab.do("release reader")
+    lab.until(lambda: lab.count("reader", "read") > 3)
+    assert lab.do("unlink").startswith("done")
+    assert not (tmp_path / "fifo").exists()
+    read = lab.count("reader", "read")
+    lab.until(lambda: lab.count("reader", "read") > read + 20, what="the two go on")
+    lab.until(lambda: not lab.channel().facts["named"])
+    lab.until(lambda: lab.channel().readers == ("reader",) and lab.channel().writers == ("writer",))
+    assert caption(lab.lab.state, "en").startswith("You unlinked the name")
+    assert lab.do("unlink") == "refused: unlink: the name is gone already; r begins anew"
+    lab.do("restart reader")
+    lab.until(lambda: lab.process("reader").status == "status 1", what="the new reader's end")
+    lab.until(lambda: lab.events("failed"))
+    assert (lab.events("failed")[0].data["call"], lab.events("failed")[0].data["errno"]) == ("open", "ENOENT")
+    assert "its open failed: ENOENT" in caption(lab.lab.state, "en")
+    assert lab.until_ended("writer") == "signal SIGPIPE"
+
+
+def test_a_stranger_who_deletes_it_is_told_of(bench: Open, tmp_path: Path) -> None:
+    lab = bench("one-way")
+    lab.do("release reader")
+    lab.until(lambda: lab.count("reader", "read") > 3)
+    os.unlink(tmp_path / "fifo")
+    lab.until(lambda: caption(lab.lab.state, "en").startswith("A stranger deleted the file"))
+    (tmp_path / "fifo").write_text("not yours")
+    lab.until(lambda: "a regular file has the name now" in caption(lab.lab.state, "en"))
+    assert "it is left" in lab.do("unlink")
+    assert (tmp_path / "fifo").read_text() == "not yours"
+    (tmp_path / "fifo").unlink()
+
+
+def test_a_sleeper_in_open_whose_name_is_gone(bench: Open, tmp_path: Path) -> None:
+    lab = bench("one-way")
+    lab.until_state("writer", "blocked", "open")
+    os.unlink(tmp_path / "fifo")
+    lab.until(lambda: "the name is gone" in (lab.state("writer").reason or ""))
+    assert "sleeps in open()" in caption(lab.lab.state, "en")
+    lab.do("release reader")
+    assert lab.until_ended("reader") == "status 1"
+
+
+def test_another_fifo_of_the_same_name_is_another_fifo(bench: Open, tmp_path: Path) -> None:
+    lab = bench("one-way")
+    lab.do("release reader")
+    lab.until(lambda: lab.count("reader", "read") > 3)
+    inode = lab.channel().facts["file"]["inode"]
+    os.unlink(tmp_path / "fifo")
+    os.mkfifo(tmp_path / "fifo")
+    place = f"{tmp_path}/fifo"
+    lab.until(lambda: f"{place} (deleted)" in lab.lab.state.channels)
+    channels = lab.lab.state.channels
+    lab.until(lambda: lab.lab.state.channels[place].now.readers == ())
+    assert channels[f"{place} (deleted)"].now.readers == ("reader",)
+    assert channels[place].now.facts["file"]["inode"] == os.stat(place).st_ino
+    assert inode in {
+        os.stat(f"/proc/{lab.process('reader').pid}/fd/{row.fd}").st_ino for row in lab.process("reader").descriptors
+    }
+
+
+# Names of the user's.
+
+
+def test_an_existing_fifo_is_joined_by_strangers_and_never_unlinked(bench: Open, tmp_path: Path) -> None:
+    path = tmp_path / "own-fifo"
+    os.mkfifo(path)
+    inode = path.stat().st_ino
+    lab = bench("one-way", name=path)
+    lab.until_state("writer", "blocked", "open")
+    code = (
+        "import sys\nfile = open(sys.argv[1], 'rb', 0)\nprint(file.read(64).decode()); sys.stdout.flush(); file.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE) as stranger:
+        try:
+            assert stranger.stdout is not None
+            lab.until(lambda: lab.count("writer", "write") > 2)
+            assert stranger.stdout.readline().startswith(b"writer:1 ")
+            lab.until(lambda: f"pid {stranger.pid}" in lab.channel().readers)
+            assert lab.do("unlink").startswith("refused: unlink: ")
+            assert [call.name for call in lab.calls("writer", "mkfifo")] == []
+        finally:
+            stranger.kill()
+    lab.lab.close()
+    assert path.stat().st_ino == inode
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.write_text("x"), "a regular file is there"),
+        (lambda path: path.mkdir(), "a directory is there"),
+    ],
+)
+def test_what_is_no_fifo_is_refused_in_a_line(
+    bench: Open, tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
+    path = tmp_path / "own"
+    make(path)
+    with pytest.raises(Exception, match=said) as refused:
+        bench("one-way", name=path)
+    assert "\n" not in str(refused.value)
+    assert path.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("/no/such/folder/fifo", "there is no folder /no/such/folder; mkdir makes it"),
+        ("", "write the path of a FIFO"),
+        ("/tmp/", "write the path of a FIFO"),
+        ("/tmp/" + "x" * 300, "File name too long"),
+        ("/tmp/a\0b", "a path has no NUL in it"),
+    ],
+)
+def test_a_path_that_cannot_be_is_refused_in_a_line(bench: Open, name: str, said: str) -> None:
+    with pytest.raises(Exception, match=said) as refused:
+        bench("one-way", name=name)
+    assert "\n" not in str(refused.value)
+
+
+# The other variants.
+
+
+def test_two_fifos_carry_questions_and_answers(bench: Open) -> None:
+    lab = bench("two-way", rate=0, messages=50)
+    lab.do("release client")
+    assert lab.until_ended("client") == lab.until_ended("server") == "status 0"
+    summary = lab.finish()
+    assert summary.proofs["sent_messages"] == summary.proofs["received_messages"] == 100
+
+
+def test_the_wrong_order_of_opening_deadlocks_in_open(bench: Open) -> None:
+    lab = bench("deadlock")
+    lab.do("release client")
+    lab.until(lambda: set(cycle(lab.lab.state)) == {"client", "server"})
+    assert in_the_kernel(lab, "client") in ("openat", "open")
+    assert in_the_kernel(lab, "server") in ("openat", "open")
+    assert lab.state("client").object != lab.state("server").object
+    assert caption(lab.lab.state, "en").startswith("Deadlock: client in open(")
+    assert caption(lab.lab.state, "ko").startswith("교착 상태")
+
+
+@pytest.mark.parametrize(("size", "torn"), [(4096, False), (6000, True)])
+def test_many_writers_tear_above_pipe_buf_alone(bench: Open, size: int, torn: bool) -> None:
+    lab = bench("many-writers", size=size)
+    lab.do("release writer1")
+    lab.do("release writer2")
+    lab.until(lambda: lab.count("writer1", "write") > 200 and lab.count("writer2", "write") > 200, 10)
+    counters = lambda: lab.process("reader").counters  # noqa: E731
+    lab.until(lambda: (now := counters()) is not None and now.received > 100 and (now.whole < now.received) is torn)
+    if torn:
+        assert "came torn" in caption(lab.lab.state, "en")
+    assert lab.do("add writer").startswith("done")
+    lab.until(lambda: lab.count("writer3", "write") > 0)
+    assert (lab.finish().proofs["torn_messages"] > 0) is torn
+
+
+def test_many_readers_share_the_messages_out(bench: Open) -> None:
+    lab = bench("many-readers", rate=200, messages=60)
+    lab.until_state("writer", "blocked", "open")
+    lab.do("hold writer")
+    for role in ("reader1", "reader2"):
+        lab.do(f"release {role}")
+        lab.until(lambda role=role: lab.process(role).pid)
+    lab.do("add reader")
+    lab.until(lambda: all(lab.is_in(role, "blocked", "read") for role in ("reader1", "reader2", "reader3")))
+    lab.do("release writer")
+    for role in ("writer", "reader1", "reader2", "reader3"):
+        assert lab.until_ended(role) == "status 0"
+    received = [lab.finish().processes[role]["received"] for role in ("reader1", "reader2", "reader3")]
+    assert sum(received) == 60
+    assert min(received) > 0
+
+
+def test_nonblocking_open_fails_for_the_writer_and_reads_nothing_for_the_reader(bench: Open, tmp_path: Path) -> None:
+    lab = bench("nonblocking-open", rate=20)
+    lab.until(lambda: lab.errors("writer", "open").get("ENXIO", 0) > 2)
+    assert "ENXIO" in caption(lab.lab.state, "en")
+    lab.do("hold writer")
+    lab.until_state("writer", "held")
+    lab.do("release reader")
+    lab.until(lambda: len([call for call in lab.calls("reader", "read") if call.result == 0]) > 3)
+    lab.do("release writer")
+    lab.until(lambda: lab.errors("reader", "read").get("EAGAIN", 0) > 0)
+    lab.do("release rdwr")
+    lab.until(lambda: ("rdwr", os.O_RDWR) in ends(lab, tmp_path / "fifo"))
+    lab.until(lambda: "rdwr" in lab.channel().readers and "rdwr" in lab.channel().writers)
+    assert "O_RDWR" in caption(lab.lab.state, "en")
+
+
+def test_who_opens_both_ways_never_meets_the_end(bench: Open) -> None:
+    lab = bench("nonblocking-open", rate=20)
+    lab.do("release rdwr")
+    lab.until(lambda: lab.process("rdwr").pid)
+    lab.do("kill writer")
+    lab.until_ended("writer")
+    lab.until(lambda: "no end of file while rdwr itself" in (lab.state("rdwr").reason or ""))
+    assert lab.is_in("rdwr", "blocked", "read")
+
+
+def test_turns_are_kept_by_open(bench: Open) -> None:
+    lab = bench("turns", rate=0, messages=100)
+    lab.do("release callee")
+    assert lab.until_ended("caller") == "status 0"
+    proofs = lab.finish().proofs
+    assert proofs["own_messages_read"] == 0
+    assert proofs["received_messages"] == 200
+
+
+def test_a_reader_out_of_turn_gets_its_own_message_back(bench: Open) -> None:
+    lab = bench("turns", rate=20, early="yes")
+    lab.until(lambda: lab.lab.state.facts.get("own", {}).get("caller", 0) > 5)
+    own = [call for call in lab.calls("caller", "read") if call.message]
+    assert own[0].message[0].startswith("caller:")
+    assert "read its own message" in caption(lab.lab.state, "en")
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="no strace(1) on this machine")
+def test_strace_sees_the_two_workers_open_it_and_nobody_else(tmp_path: Path) -> None:
+    path, log = tmp_path / "fifo", tmp_path / "strace"
+    traced = ["strace", "-f", "-qq", "-e", "trace=open,openat,mknodat,unlink,unlinkat", "-P", str(path), "-o", str(log)]
+    words = ["run", "fifo", "--headless", "--for", "4", "--set", f"name={path}", "--do", "2:release reader"]
+    done = subprocess.run(
+        [*traced, *IPCTUI, *words], capture_output=True, timeout=90, check=False, stdin=subprocess.DEVNULL
+    )
+    if b"ptrace" in done.stderr:
+        pytest.skip("this user may not trace")
+    assert done.returncode == 0, done.stderr
+    pids = {
+        line["process"]: line["pid"]
+        for line in map(json.loads, done.stdout.splitlines())
+        if line["kind"] == "process" and line["event"] == "started"
+    }
+    told = [line.split(maxsplit=1) for line in log.read_text().splitlines()]
+    made = [int(pid) for pid, call in told if call.startswith("mknod")]
+    opened = sorted(int(pid) for pid, call in told if call.startswith("open"))
+    assert made == [pids["writer"]]
+    assert opened == sorted(pids.values()), "an observer that opens a FIFO takes part in it"
+    assert sum("unlink" in call for _, call in told) == 1
+    assert not path.exists()

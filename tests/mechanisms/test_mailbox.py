@@ -1,0 +1,359 @@
+"""What a class must see on mailboxes, with real processes; checked by posix_ipc, a foreign program and /proc."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import posix_ipc
+import pytest
+
+from ipctui.kernel import mqueue
+from ipctui.lab.launch import LauncherClient
+from ipctui.lab.parameters import UsageError, settle
+from ipctui.lab.session import Lab
+from ipctui.mechanisms.mailbox.caption import caption
+from ipctui.mechanisms.mailbox.channel import CHANNEL
+from ipctui.trace.records import Channel
+from ipctui.worker.names import new_name
+from tests.lab.conftest import Bench
+
+pytestmark = pytest.mark.real
+
+Open = Callable[..., Bench]
+_FOREIGN = """
+import posix_ipc, sys
+queue = posix_ipc.MessageQueue(sys.argv[1])
+if sys.argv[2] == "send":
+    queue.send(sys.argv[3].encode(), priority=int(sys.argv[4]))
+else:
+    print(queue.receive(5)[0].decode())
+queue.close()
+"""
+
+
+def variant(name: str) -> Any:
+    return next(one for one in CHANNEL.variants if one.name == name)
+
+
+def settled(name: str, /, **values: object) -> dict[str, Any]:
+    settings = [f"{key}={value}" for key, value in values.items()]
+    found = settle(CHANNEL.parameters(), variant(name).values, settings)
+    CHANNEL.check(variant(name), found)
+    return found
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Open]:
+    """Opens laboratories of the mailbox: `mailbox(variant, rate=0)`; every name must be gone at the end."""
+    launcher = LauncherClient()
+    labs: list[Lab] = []
+    names: list[str] = []
+
+    def open_lab(name: str, /, **values: object) -> Bench:
+        lab = Lab(CHANNEL, variant(name), settled(name, **values), launcher)
+        labs.append(lab)
+        names.extend(own for kind, own in lab.workers.plan.names if kind == "mqueue")
+        return Bench(lab)
+
+    yield open_lab
+    for lab in labs:
+        lab.close()
+    launcher.close()
+    assert [name for name in names if mqueue.find(name) is not None] == []
+
+
+def box(lab: Bench, end: str = "") -> Channel:
+    return next(
+        held.now
+        for held in lab.lab.state.channels.values()
+        if held.now.object.endswith(end) and (end or not held.now.object.endswith(("-out", "-client")))
+    )
+
+
+def used(lab: Bench, end: str = "") -> int:
+    return box(lab, end).used or 0
+
+
+def known(lab: Bench) -> Any:
+    return lab.lab.state.facts["mailboxes"][box(lab).object]
+
+
+def foreign(*words: str) -> str:
+    """What a program says that knows nothing of the laboratory but a mailbox's name."""
+    done = subprocess.run([sys.executable, "-c", _FOREIGN, *words], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+# one-to-one
+
+
+def test_a_held_receiver_lets_the_mailbox_fill_until_the_kernel_blocks_the_sender(mailbox: Open) -> None:
+    lab = mailbox("one-to-one", rate=0, capacity=4)
+    lab.until(lambda: lab.count("receiver", "mq_receive") > 0)
+    lab.do("hold receiver")
+    state = lab.until_state("sender", "blocked", "mq_send")
+    assert "mailbox full: 4 of 4" in (state.reason or "")
+    assert state.wakers == ("receiver",)
+    assert state.syscall == "mq_timedsend"
+    lab.until(lambda: used(lab) == 4)
+    outside = posix_ipc.MessageQueue(box(lab).object, write=False)
+    assert (outside.current_messages, outside.max_messages) == (box(lab).used, box(lab).capacity)
+    outside.close()
+    assert "hold receiver" in caption(lab.lab.state, "en")
+    before = lab.count("sender", "mq_send")
+    lab.do("release receiver")
+    lab.until(lambda: lab.count("sender", "mq_send") > before + 50)
+
+
+def test_an_empty_mailbox_puts_the_receiver_to_sleep_and_nothing_is_lost(mailbox: Open) -> None:
+    lab = mailbox("one-to-one", rate=0, messages=500)
+    lab.until_ended("sender")
+    state = lab.until_state("receiver", "blocked", "mq_receive")
+    assert state.reason == "mailbox empty"
+    proofs = lab.finish().proofs
+    assert proofs["sent_messages"] == proofs["received_messages"] == 500
+    assert proofs["strangers_sent"] == proofs["strangers_took"] == 0
+
+
+def test_nobody_is_taken_for_a_stranger_at_any_pace(mailbox: Open) -> None:
+    lab = mailbox("one-to-one", rate=0)
+    for command in ("hold receiver", "release receiver", "hold sender", "release sender", "stop receiver"):
+        lab.do(command)
+        deadline = time.monotonic() + 0.8
+        lab.until(lambda end=deadline: time.monotonic() > end)
+    lab.do("continue receiver")
+    lab.do("rate all 50")
+    deadline = time.monotonic() + 1
+    lab.until(lambda: time.monotonic() > deadline)
+    proofs = lab.finish().proofs
+    assert proofs["strangers_sent"] == proofs["strangers_took"] == 0
+
+
+# Strangers
+
+
+def test_a_strangers_message_is_shown_and_not_hidden(mailbox: Open) -> None:
+    lab = mailbox("one-to-one", rate=20)
+    lab.until(lambda: lab.count("receiver", "mq_receive") >= 1)
+    lab.do("hold receiver")
+    lab.until_state("receiver", "held", "mq_receive")  # one that waits would be handed it at once
+    lab.do("hold sender")
+    lab.until(lambda: box(lab).facts["quiet"])
+    before = used(lab)
+    foreign(box(lab).object, "send", "from outside", "0")
+    lab.until(lambda: used(lab) == before + 1, what="the kernel's count")
+    lab.until(lambda: known(lab)["strangers"] == 1, what="the stranger's message told")
+    assert "no worker here has sent" in caption(lab.lab.state, "en")
+    lab.do("release receiver")
+    lab.until(lambda: known(lab)["strangers"] == 0)
+    assert lab.finish().proofs["strangers_sent"] == 1
+
+
+def test_what_a_stranger_took_is_missed(mailbox: Open) -> None:
+    lab = mailbox("one-to-one", rate=20)
+    lab.until(lambda: lab.count("receiver", "mq_receive") >= 1)
+    lab.do("hold receiver")
+    lab.until(lambda: bool(lab.lab.state.channels) and used(lab) >= 4)
+    lab.do("hold sender")
+    lab.until(lambda: box(lab).facts["quiet"])
+    first = known(lab)["items"][0]
+    assert foreign(box(lab).object, "receive").startswith(first[1])
+    lab.until(lambda: known(lab)["taken"] == 1)
+    assert first not in known(lab)["items"]
+
+
+def test_a_mailbox_that_was_there_is_joined_and_kept(mailbox: Open) -> None:
+    name = f"/{new_name()}"
+    theirs = posix_ipc.MessageQueue(name, posix_ipc.O_CREX, max_messages=5, max_message_size=2048)
+    try:
+        theirs.send(b"from before")
+        lab = mailbox("one-to-one", name=name, rate=5)
+        lab.until(lambda: known(lab)["foreign"] == ["receiver", "from before"])
+        assert (box(lab).capacity, box(lab).facts["joined"]) == (5, True)
+        assert "was there before" in lab.do("delete")
+        lab.lab.close()
+        assert mqueue.find(name) is not None, "what is not ours is never deleted"
+    finally:
+        theirs.close()
+        posix_ipc.unlink_message_queue(name)
+
+
+# one-to-many
+
+
+def test_each_message_goes_to_one_and_equals_take_turns(mailbox: Open) -> None:
+    lab = mailbox("one-to-many", rate=30)
+    lab.until(lambda: lab.count("p2", "mq_receive") + lab.count("p3", "mq_receive") >= 20)
+    proofs = lab.finish().proofs
+    assert proofs["sent_messages"] == proofs["received_messages"] == sum(proofs["received_by"].values())
+    assert min(proofs["received_by"].get(role, 0) for role in ("p2", "p3")) >= 5
+
+
+def test_a_nicer_receiver_is_passed_over(mailbox: Open) -> None:
+    lab = mailbox("one-to-many", rate=20)
+    lab.until(lambda: lab.count("p2", "mq_receive") >= 2)
+    assert lab.do("nice p3 10").startswith("done")
+    pid = lab.process("p3").pid
+    assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[16] == str(os.getpriority(0, pid))
+    lab.until(lambda: len(set(box(lab).facts["nice"].values())) == 2)
+    settled_at = lab.count("p2", "mq_receive") + 2
+    lab.until(lambda: lab.count("p2", "mq_receive") >= settled_at)
+    p2, p3 = lab.count("p2", "mq_receive"), lab.count("p3", "mq_receive")
+    lab.until(lambda: lab.count("p2", "mq_receive") >= p2 + 12)
+    # Only a receiver that waits is passed over: p2, woken, may not yet wait again when the next message comes.
+    assert lab.count("p3", "mq_receive") - p3 <= 2
+    lab.until(lambda: "passed over" in caption(lab.lab.state, "en") or "nicer" in caption(lab.lab.state, "en"))
+
+
+def test_one_receiver_at_a_time_lets_the_other_wait_for_its_turn(mailbox: Open) -> None:
+    lab = mailbox("one-to-many", policy="one-at-a-time")
+    both = ("p2", "p3")
+    lab.until(lambda: any(lab.is_in(role, "blocked", "sem_wait") for role in both))
+    waiting = next(role for role in both if lab.is_in(role, "blocked", "sem_wait"))
+    assert "one receiver at a time" in (lab.state(waiting).reason or "")
+    for _ in range(30):
+        lab.tick()
+        assert sum(lab.is_in(role, "blocked", "mq_receive") for role in both) <= 1
+
+
+def test_two_processes_at_most_keeps_the_third_from_opening(mailbox: Open) -> None:
+    lab = mailbox("one-to-many", policy="two-processes", rate=20)
+    state = lab.until_state("p3", "blocked", "sem_wait")
+    assert "two processes at most" in (state.reason or "")
+    lab.until(lambda: lab.count("p2", "mq_receive") >= 5)
+    held = [os.readlink(entry) for entry in Path(f"/proc/{lab.process('p3').pid}/fd").iterdir()]
+    assert box(lab).object not in held
+    assert lab.finish().proofs["received_by"].keys() == {"p2"}
+
+
+# The other variants
+
+
+def test_many_senders_are_all_heard_and_another_can_be_added(mailbox: Open) -> None:
+    lab = mailbox("many-to-one", rate=20)
+    assert lab.do("add sender") == "done"
+    lab.until(lambda: lab.count("sender4", "mq_send") >= 3 and lab.count("sender1", "mq_send") >= 3)
+    lab.do("hold receiver")
+    lab.until(lambda: sum(lab.is_in(f"sender{number}", "blocked", "mq_send") for number in range(1, 5)) == 4)
+    assert used(lab) == box(lab).capacity
+
+
+def test_answers_come_to_the_mailbox_that_the_question_names(mailbox: Open) -> None:
+    lab = mailbox("two-way", rate=20)
+    lab.until(lambda: lab.count("client", "mq_receive") >= 5)
+    assert {box(lab).object, box(lab, "-client").object} == {
+        os.readlink(f"/proc/{lab.process('client').pid}/fd/{number}") for number in (3, 4)
+    }
+    assert lab.do("add client") == "done"
+    lab.until(lambda: "client2" in lab.lab.state.processes and lab.count("client2", "mq_receive") >= 3)
+    assert lab.process("server").exited is None
+
+
+def test_a_question_that_names_no_mailbox_does_not_end_the_server(mailbox: Open) -> None:
+    lab = mailbox("two-way", rate=10)
+    lab.until(lambda: lab.count("server", "mq_receive") >= 1)
+    for text in ("nonsense", "hello reply-to /ipctui-there-is-none", "x reply-to a/b/c"):
+        foreign(box(lab).object, "send", text, "0")
+    before = lab.count("client", "mq_receive")
+    lab.until(lambda: lab.count("client", "mq_receive") > before + 3)
+    assert lab.process("server").exited is None
+
+
+def test_the_urgent_stand_first_and_leave_first(mailbox: Open) -> None:
+    lab = mailbox("priority", rate=20)
+    lab.until(lambda: lab.count("receiver", "mq_receive") >= 1)
+    lab.do("hold receiver")
+    lab.until_state("receiver", "held", "mq_receive")
+    lab.until(lambda: used(lab) == box(lab).capacity)
+    lab.until(lambda: {item[0] for item in known(lab)["items"]} == {0, 9}, what="both priorities in it")
+    ranks = [item[0] for item in known(lab)["items"]]
+    assert ranks == sorted(ranks, reverse=True)
+    first = known(lab)["items"][0]
+    lab.do("step receiver")
+    lab.until(lambda: any(call.message and call.message[0] == first[1] for call in lab.calls("receiver", "mq_receive")))
+
+
+def test_the_notified_is_told_by_a_signal_and_registered_in_the_kernel(mailbox: Open) -> None:
+    lab = mailbox("notify", rate=5)
+    lab.until(lambda: lab.count("receiver", "mq_receive") >= 6)
+    lab.do("hold sender")
+    lab.until(lambda: box(lab).facts["notify"] == "receiver")
+    seen = mqueue.find(box(lab).object)
+    assert seen is not None
+    assert seen.notify == lab.process("receiver").pid
+    lab.until(lambda: used(lab) == 0)
+    assert "mq_notify" in caption(lab.lab.state, "en")
+
+
+def test_the_mailbox_outlives_its_creator_until_the_heir_deletes_it(mailbox: Open) -> None:
+    lab = mailbox("outlives", rate=100)
+    assert lab.until_ended("creator") == "status 0"
+    lab.until(lambda: used(lab) == 5 and not box(lab).writers)
+    name = box(lab).object
+    there = mqueue.find(name)
+    assert there is not None
+    assert there.messages == 5
+    assert "5 messages" in caption(lab.lab.state, "en")
+    lab.do("release heir")
+    assert lab.until_ended("heir", 10) == "status 0"
+    assert mqueue.find(name) is None
+    assert lab.finish().proofs["received_by"] == {"heir": 5}
+
+
+def test_a_held_prosumer_fills_the_one_mailbox_and_empties_the_other(mailbox: Open) -> None:
+    lab = mailbox("pipeline", rate=50)
+    lab.until(lambda: lab.count("consumer", "mq_receive") > 3)
+    lab.do("hold prosumer")
+    lab.until_state("producer", "blocked", "mq_send")
+    lab.until_state("consumer", "blocked", "mq_receive")
+    lab.until(lambda: used(lab) == 10 and used(lab, "-out") == 0)
+    assert "middle stage" in caption(lab.lab.state, "en")
+
+
+# Bad input and bad luck
+
+
+def test_a_deleted_name_leaves_the_mailbox_to_those_who_have_it(mailbox: Open) -> None:
+    lab = mailbox("one-to-one", rate=20)
+    lab.until(lambda: lab.count("receiver", "mq_receive") >= 1)
+    name = box(lab).object
+    assert lab.do("delete").startswith("done")
+    assert mqueue.find(name) is None
+    lab.until(lambda: box(lab).facts["unlinked"])
+    before = lab.count("receiver", "mq_receive")
+    lab.until(lambda: lab.count("receiver", "mq_receive") > before + 2)
+    assert "is deleted" in caption(lab.lab.state, "en")
+    assert lab.do("delete").startswith("refused")
+
+
+def test_an_heir_without_a_mailbox_ends_by_name_and_the_lab_goes_on(mailbox: Open) -> None:
+    lab = mailbox("outlives", rate=100)
+    lab.until_ended("creator")
+    lab.until(lambda: used(lab) == 5)
+    assert lab.do("delete").startswith("done")
+    lab.do("release heir")
+    assert lab.until_ended("heir") == "status 1"
+    assert "ENOENT" in caption(lab.lab.state, "en")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"name": "orders"}, "begins with a slash"),
+        ({"name": "/a/b"}, "one slash"),
+        ({"capacity": 10**6}, "msg_max"),
+        ({"largest": 10**9}, "msgsize_max"),
+        ({"size": 2000}, "at most 1,024"),
+        ({"policy": "mine"}, "one-at-a-time"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(values: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        settled("one-to-one", **values)
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,122 @@
+"""The queue as the trace tells it: leaving order, strangers, and calls that went by unread. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ipctui.mechanisms.mailbox.order import empty, follow, known, parse
+from ipctui.trace.records import Before, Call, Channel, Lost, Record, State
+
+BOX = "/box"
+MS = 1_000_000
+
+
+def sent(name: str, at: int, priority: int = 0, began: int | None = None) -> Call:
+    args = f'3, "{name} aaa\\n", 64, {priority}, NULL'
+    begin = at - 1 if began is None else began
+    return Call("sender", 1, "mq_send", "mq_timedsend", args, 0, begin, at, 3, BOX, message=(name,))
+
+
+def received(name: str | None, at: int, began: int | None = None, text: str = "hi") -> Call:
+    args = f'3, "{name + " aaa" if name else text}", 1024, [0], NULL'
+    begin = at - 1 if began is None else began
+    message = (name,) if name else ()
+    return Call("receiver", 2, "mq_receive", "mq_timedreceive", args, 5, begin, at, 3, BOX, message=message)
+
+
+def counted(used: int, at: int, quiet: bool = False) -> Channel:
+    return Channel(at, BOX, used=used, capacity=10, unit="messages", type="mqueue", facts={"quiet": quiet})
+
+
+def box(*records: Record, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = follow(facts or {}, records)["mailboxes"][BOX]
+    return found
+
+
+def names(found: Mapping[str, Any]) -> list[str]:
+    return [item[1] for item in found["items"]]
+
+
+def test_priority_goes_before_age_and_age_decides_among_equals() -> None:
+    found = box(sent("a:1", 1), sent("b:1", 2, 9), sent("a:2", 3), sent("b:2", 4, 9), sent("c:1", 5, 5))
+    assert names(found) == ["b:1", "b:2", "c:1", "a:1", "a:2"]
+
+
+def test_what_is_received_is_no_longer_in_it() -> None:
+    assert names(box(sent("a:1", 1), sent("a:2", 2), received("a:1", 3))) == ["a:2"]
+
+
+def test_a_receive_may_be_told_before_its_send() -> None:
+    found = box(received("a:1", 2, began=0), sent("a:1", 3))
+    assert (names(found), known(found), found["entered"]) == ([], 0, 0)
+
+
+def test_a_count_above_the_trace_is_a_strangers_message() -> None:
+    found = box(sent("a:1", 1), counted(2, 10 * MS), counted(2, 400 * MS, quiet=True))
+    assert (found["strangers"], found["entered"], names(found)) == (1, 1, ["a:1"])
+
+
+def test_a_count_that_the_calls_under_way_explain_is_no_strangers() -> None:
+    records = [sent("a:1", 1), counted(2, 10 * MS), sent("a:2", 30 * MS, began=9 * MS), counted(2, 400 * MS)]
+    found = box(*records)
+    assert (found["strangers"], names(found)) == (0, ["a:1", "a:2"])
+
+
+def test_a_send_made_after_the_count_is_not_held_against_it() -> None:
+    found = box(counted(0, 10 * MS), sent("a:1", 100 * MS), counted(1, 400 * MS), counted(1, 800 * MS))
+    assert (found["strangers"], found["taken"], names(found)) == (0, 0, ["a:1"])
+
+
+def test_a_count_below_the_trace_means_that_a_stranger_took_the_first() -> None:
+    found = box(sent("a:1", 1), sent("a:2", 2), counted(1, 10 * MS), counted(1, 400 * MS, quiet=True))
+    assert (found["taken"], names(found)) == (1, ["a:2"])
+
+
+def test_a_sender_stopped_inside_its_call_may_have_put_its_message_in() -> None:
+    asleep = State(5, "sender", 1, "stopped", before=Before("mq_send", fd=3), object=BOX)
+    found = box(asleep, counted(1, 10 * MS), counted(1, 400 * MS, quiet=True))
+    assert found["strangers"] == 0
+    going = State(500 * MS, "sender", 1, "running")
+    told = follow({}, [asleep, counted(1, 10 * MS), counted(1, 400 * MS), going, counted(1, 900 * MS)])
+    assert told["mailboxes"][BOX]["strangers"] == 1, "no longer stopped, and still nobody has sent it"
+
+
+def test_a_message_without_a_workers_name_is_told_with_its_text() -> None:
+    found = box(received(None, 1, text="from outside"))
+    assert (found["foreign"], found["entered"], known(found)) == (["receiver", "from outside"], 1, 0)
+
+
+def test_after_calls_went_by_unread_an_empty_queue_is_firm_ground() -> None:
+    found = box(sent("a:1", 1), Lost(2, 50, "not folded"), received("a:9", 3), counted(0, 10 * MS))
+    assert (found["gap"], known(found)) == (False, 0)
+    found = box(Lost(2, 1, "not folded"), facts={"mailboxes": {BOX: {**empty(), "items": [[0, "a:1", "", 1]]}}})
+    assert (found["gap"], known(found)) == (True, 0)
+    found = box(counted(3, 10 * MS, quiet=True), facts={"mailboxes": {BOX: found}})
+    assert (found["gap"], found["unseen"], found["strangers"]) == (False, 3, 0)
+
+
+def test_the_same_records_in_other_batches_make_the_same_facts() -> None:
+    records: list[Record] = [
+        sent("a:1", 1),
+        counted(2, 10 * MS),
+        received(None, 20 * MS),
+        sent("b:1", 30 * MS, 4),
+        counted(2, 400 * MS),
+        received("a:1", 500 * MS),
+        counted(1, 900 * MS, quiet=True),
+    ]
+    one_by_one: Mapping[str, Any] = {}
+    for record in records:
+        one_by_one = follow(one_by_one, [record])
+    assert one_by_one == follow({}, records)
+
+
+def test_facts_are_not_changed_in_place() -> None:
+    before = follow({}, [sent("a:1", 1)])
+    follow(before, [received("a:1", 2)])
+    assert names(before["mailboxes"][BOX]) == ["a:1"]
+
+
+def test_arguments_are_read_as_strace_writes_them() -> None:
+    assert parse('3, "p1:1 a\\"b"..., 64, 9, NULL') == ('p1:1 a\\"b', 64, 9)
+    assert parse('3, "x", 1024, [7], NULL') == ("x", 1024, 7)
+    assert parse("3") == ("", 0, 0)

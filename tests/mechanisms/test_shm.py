@@ -1,0 +1,247 @@
+"""What a class must see on shared memory, with real processes; checked through /proc, os.stat, mmap and posix_ipc."""
+
+import mmap
+import os
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import posix_ipc
+import pytest
+
+from ipctui.lab.launch import LauncherClient
+from ipctui.lab.parameters import UsageError, settle
+from ipctui.lab.session import Lab
+from ipctui.mechanisms.shm.caption import caption
+from ipctui.mechanisms.shm.channel import CHANNEL
+from ipctui.trace.records import Channel
+from tests.lab.conftest import Bench, Open
+
+pytestmark = pytest.mark.real
+SHM = Path("/dev/shm")
+
+
+@pytest.fixture
+def shm() -> Iterator[Open]:
+    """Opens laboratories of shared memory: `shm(variant, slots=4)`; none of their names may be left."""
+    launcher = LauncherClient()
+    labs: list[Lab] = []
+
+    def open_lab(variant: str, **values: object) -> Bench:
+        chosen = next(one for one in CHANNEL.variants if one.name == variant)
+        settled = settle(CHANNEL.parameters(), chosen.values, [f"{name}={value}" for name, value in values.items()])
+        CHANNEL.check(chosen, settled)
+        labs.append(Lab(CHANNEL, chosen, settled, launcher))
+        return Bench(labs[-1])
+
+    yield open_lab
+    for lab in labs:
+        lab.close()
+    launcher.close()
+    mark = f"ipctui-{os.getpid()}-"
+    assert not [path.name for path in SHM.iterdir() if mark in path.name]
+
+
+def segment(lab: Bench) -> Channel:
+    lab.until(lambda: any(held.now.type == "shm" for held in lab.lab.state.channels.values()), what="the segment")
+    return next(held.now for held in lab.lab.state.channels.values() if held.now.type == "shm")
+
+
+def word(lab: Bench, offset: int) -> int:
+    """A word of the segment, read by an outsider."""
+    return int(struct.unpack("=q", Path(segment(lab).object).read_bytes()[offset : offset + 8])[0])
+
+
+def test_holding_the_consumer_fills_the_ring_but_for_one_slot_and_the_kernel_blocks_the_producer(shm: Open) -> None:
+    lab = shm("semaphores", rate=0)
+    lab.until(lambda: lab.process("consumer").counters and lab.count("consumer", "sem_post") > 0)
+    lab.do("hold consumer")
+    state = lab.until_state("producer", "blocked", "sem_wait")
+    assert state.syscall == "futex"
+    assert state.wakers == ("consumer",)
+    lab.until(lambda: segment(lab).used == 7, what="seven of eight slots")
+    facts = segment(lab).facts
+    assert (facts["in"] + 1) % 8 == facts["out"] == word(lab, 64)
+    assert facts["in"] == word(lab, 0)
+    names = {held.now.name: held.now for held in lab.lab.state.channels.values() if held.now.type == "semaphore"}
+    empty = posix_ipc.Semaphore(f"/{Path(segment(lab).object).name}.empty")
+    assert names["empty"].used == empty.value == 0
+    assert names["empty"].facts["waiters"] == 1
+    empty.close()
+    assert "== out: full" in caption(lab.lab.state, "en")
+    sent = lab.count("producer", "sem_wait")
+    lab.do("release consumer")
+    lab.until(lambda: lab.count("producer", "sem_wait") > sent + 20)
+
+
+def test_spinning_makes_no_system_call_and_burns_a_core(shm: Open) -> None:
+    lab = shm("spin")
+    lab.do("hold consumer")
+    lab.until(lambda: segment(lab).used == 7, what="a full ring")
+    pid = lab.process("producer").pid
+    lab.until(lambda: "burned" in caption(lab.lab.state, "en"), what="the caption of a spinning producer")
+    assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+    summary = lab.finish()
+    assert summary.proofs["system_calls_after_set_up"] == 0
+    assert summary.proofs["sent_messages"] >= 7
+
+
+def test_every_mapping_is_told_with_the_address_that_proc_says(shm: Open) -> None:
+    lab = shm("semaphores")
+    lab.until(lambda: len(segment(lab).facts["mapped"]) == 2, what="two mappings")
+    starts = set()
+    for row in segment(lab).facts["mapped"]:
+        lines = Path(f"/proc/{row['pid']}/maps").read_text().splitlines()
+        (line,) = (line for line in lines if line.endswith(segment(lab).object))
+        assert line.startswith(f"{row['start']:x}-{row['end']:x} rw-s")
+        starts.add(row["start"])
+    assert len(starts) == 2, "two processes, two addresses"
+
+
+def test_unlinked_the_name_is_gone_and_items_go_on_crossing(shm: Open) -> None:
+    lab = shm("semaphores", rate=100)
+    path = segment(lab).object
+    lab.until(lambda: len(segment(lab).facts["mapped"]) == 2)
+    assert lab.do("unlink").startswith("done")
+    assert not os.path.exists(path)
+    lab.until(lambda: segment(lab).facts["links"] == 0)
+    before = lab.count("consumer", "sem_post")
+    lab.until(lambda: lab.count("consumer", "sem_post") > before + 10, what="items through the unlinked segment")
+    assert "name is gone" in caption(lab.lab.state, "en")
+    assert lab.do("unlink").startswith("refused")
+
+
+def test_many_producers_and_consumers_lose_nothing_and_newcomers_join(shm: Open) -> None:
+    lab = shm("many", rate=0, messages=300)
+    assert lab.do("add consumer") == "done"
+    lab.until(lambda: all(lab.process(f"producer{number}").exited is not None for number in (1, 2)), 20)
+    lab.until(lambda: segment(lab).used == 0, what="an empty ring")
+    summary = lab.finish()
+    assert summary.proofs["sent_messages"] == summary.proofs["received_messages"] == 600
+    assert summary.processes["consumer3"]["calls"]
+
+
+def test_what_the_hermit_stores_stays_its_own(shm: Open) -> None:
+    lab = shm("private", rate=40)
+    lab.until(lambda: segment(lab).facts.get("views", {}).get("hermit", [0, 0])[1] > 2, what="the hermit's stores")
+    views = segment(lab).facts["views"]
+    assert views["writer"][1] == views["reader"][1] == word(lab, 64) == 0
+    stale = views["hermit"][0]
+    lab.until(lambda: segment(lab).facts["views"]["reader"][0] > stale + 5)
+    assert segment(lab).facts["views"]["hermit"][0] == stale
+    assert "rw-p" in {row["permissions"] for row in segment(lab).facts["mapped"]}
+
+
+def test_without_the_lock_updates_are_lost_and_with_it_no_more(shm: Open) -> None:
+    lab = shm("race", rate=0, gap=500)
+    lab.until(lambda: segment(lab).facts.get("counter", 0) > 300)
+    assert lab.do("lock on") == "done: lock on"
+    # A round that began before the switch may still lose one: let everybody begin another.
+    before = {role: lab.count(role, "sem_post") for role in ("adder1", "adder2")}
+    lab.until(lambda: all(lab.count(role, "sem_post") > before[role] + 5 for role in before), what="locked rounds")
+    lab.do("hold all")
+    # One may stand with the lock in hand, and the other sleep before it.
+    lab.until(lambda: all(lab.state(role).state in ("held", "blocked") for role in ("adder1", "adder2")))
+    lab.until(lambda: segment(lab).facts["still"], what="nobody storing")
+    races = lab.lab.state.facts["races"][segment(lab).object]
+    lost = races["lost"]
+    assert lost == sum(races["stores"].values()) - word(lab, 0)
+    assert lost * 100 >= sum(races["stores"].values()), "one in a hundred at least"
+    stored = sum(races["stores"].values())
+    lab.do("release all")
+    lab.until(lambda: sum(lab.lab.state.facts["races"][segment(lab).object]["stores"].values()) > stored + 300)
+    summary = lab.finish()
+    assert summary.proofs["lost_updates"] == lost
+
+
+def test_with_the_lock_from_the_beginning_none_is_lost(shm: Open) -> None:
+    lab = shm("race", rate=0, gap=100, lock="on")
+    lab.until(lambda: segment(lab).facts.get("counter", 0) > 1500, 10)
+    summary = lab.finish()
+    assert summary.proofs["lost_updates"] == 0
+    assert summary.proofs["updates"] == word(lab, 0)
+
+
+def test_the_gate_between_load_and_store_loses_updates_at_will(shm: Open) -> None:
+    lab = shm("race", rate=100, gap=0)
+    lab.until(lambda: segment(lab).facts.get("counter", 0) > 20)
+    lab.do("hold adder1")
+    lab.until_state("adder1", "held")
+    while not lab.is_in("adder1", "held", "store"):
+        lab.do("step adder1")
+        lab.until_state("adder1", "held")
+    before = word(lab, 0)
+    lab.until(lambda: word(lab, 0) > before + 30, what="the other's updates")
+    assert "undone" in caption(lab.lab.state, "en")
+    lab.do("hold adder2")
+    lab.until_state("adder2", "held")
+    reached = word(lab, 0)
+    lab.do("step adder1")
+    lab.until(lambda: word(lab, 0) < reached - 20, what="the old value stored")
+    assert lab.finish().proofs["lost_updates"] >= 20
+
+
+def test_a_dead_owner_leaves_the_semaphore_at_0_and_the_robust_mutex_recovers(shm: Open) -> None:
+    lab = shm("dead-owner", rate=40)
+    lab.until(lambda: segment(lab).facts.get("work", 0) > 1 and lab.is_in("sem-waiter", "blocked", "sem_wait"), 10)
+    lab.do("hold owner")
+    lab.until(lambda: lab.is_in("owner", "held", "store") and lab.is_in("mutex-waiter", "blocked"), 10)
+    lab.do("kill owner")
+    lab.until_ended("owner")
+    lab.until(lambda: lab.lab.state.facts.get("recovered"), what="EOWNERDEAD")
+    lock = posix_ipc.Semaphore(f"/{Path(segment(lab).object).name}.lock")
+    assert lock.value == 0
+    state = lab.until_state("sem-waiter", "blocked", "sem_wait")
+    lab.until(lambda: "dead" in (lab.state("sem-waiter").reason or ""), what="the reason")
+    assert state.wakers == ()
+    assert lab.do("unblock sem-waiter").startswith("refused")
+    before = lab.count("mutex-waiter", "pthread_mutex_unlock")
+    lab.until(lambda: lab.count("mutex-waiter", "pthread_mutex_unlock") > before + 2, what="the mutex goes round")
+    assert "EOWNERDEAD" in caption(lab.lab.state, "en")
+    waits = lab.count("sem-waiter", "sem_post")
+    assert lab.do("post").startswith("done")
+    lab.until(lambda: lab.count("sem-waiter", "sem_post") > waits + 1, what="the semaphore goes round again")
+    lock.close()
+
+
+def test_cut_by_a_stranger_the_worker_dies_of_sigbus_and_the_lab_goes_on(shm: Open) -> None:
+    lab = shm("semaphores", rate=100)
+    os.truncate(segment(lab).object, 0)
+    lab.until(lambda: any(process.exited for process in lab.lab.state.processes.values()), what="SIGBUS")
+    assert "signal SIGBUS" in {process.status for process in lab.lab.state.processes.values()}
+    lab.until(lambda: "SIGBUS" in caption(lab.lab.state, "en"))
+    assert lab.do("restart all").startswith("done")
+    lab.until(lambda: lab.count("consumer", "sem_post") > 3, what="a new beginning")
+
+
+def test_a_foreign_process_finds_the_items_where_the_pane_says(shm: Open) -> None:
+    lab = shm("semaphores", rate=0)
+    lab.do("hold consumer")
+    lab.until(lambda: segment(lab).used == 7)
+    with open(segment(lab).object, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as memory:
+        out = struct.unpack_from("=q", memory, 64)[0]
+        at = 128 + 64 * out
+        size = struct.unpack_from("=q", memory, at)[0]
+        body = memory[at + 8 : at + 8 + size]
+    assert body.decode().startswith(str(segment(lab).items[0].id))
+
+
+def test_a_name_that_exists_is_joined_and_kept(shm: Open) -> None:
+    name = f"/ipctui-test-{os.getpid()}-{time.monotonic_ns()}"
+    made = posix_ipc.SharedMemory(name, posix_ipc.O_CREX, 0o600, 640)
+    made.close_fd()
+    try:
+        lab = shm("semaphores", name=name)
+        lab.until(lambda: lab.count("consumer", "sem_post") > 2)
+        assert segment(lab).object == f"/dev/shm{name}"
+        assert lab.do("unlink").startswith("refused")
+        lab.lab.close()
+        assert os.path.exists(f"/dev/shm{name}")
+        os.truncate(f"/dev/shm{name}", 100)
+        with pytest.raises(UsageError, match="640 are needed"):
+            shm("semaphores", name=name)
+    finally:
+        posix_ipc.unlink_shared_memory(name)
+    with pytest.raises(UsageError, match="slash too many"):
+        shm("semaphores", name="/a/b")
