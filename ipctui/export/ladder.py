@@ -13,7 +13,7 @@ from ipctui.export.spans import Span, Spans
 from ipctui.export.strace import shown
 from ipctui.export.words import word
 from ipctui.lab.fold import key
-from ipctui.trace.records import Command, Event, Process, State
+from ipctui.trace.records import Access, Command, Event, Process, State
 from ipctui.trace.text import duration
 
 _TOLD = ("blocked", "held", "stopped", "unknown")
@@ -79,6 +79,10 @@ class _Events:
             yield from self._arrows(self._pairing.add(item, column))
             return
         match item:
+            case Access():
+                self._end = max(self._end, item.end)
+                column, _ = self._process(item.process, item.cell, item.pid, item.begin)
+                yield from self._arrows(self._pairing.add_access(item, column))
             case State():
                 self._end = max(self._end, item.t)
                 begin = item.t if item.since is None else item.since

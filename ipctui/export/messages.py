@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from ipctui.trace.records import Access
+
 SENDS = frozenset({"write", "writev", "send", "sendto", "sendmsg", "mq_send", "mq_timedsend", "msgsnd"})
 RECEIVES = frozenset({"read", "readv", "recv", "recvfrom", "recvmsg", "mq_receive", "mq_timedreceive", "msgrcv"})
+
+_IN_PIECES = frozenset({"write", "send", "sendto"})
+"""Operations that may take a part of what they are given, and return how much."""
+_SIZE = re.compile(r'"(?:\.\.\.)?, ([0-9]{1,19})(?:, |$)')
 
 _MOST_WAITING = 1 << 16
 _ENVELOPE = re.compile(r'[0-9]+, "([a-z]{1,16}[0-9]{0,6}:[0-9]{1,19}) ')
@@ -78,10 +84,14 @@ class Pairing(Generic[Place]):
         messages = call.get("message") or _named(call["args"])
         if not messages or (sends and _is_partial(call)):
             return []
-        offset, cell = call.get("offset"), call.get("cell")
+        offset = call.get("offset")
         end = End(place, call["begin"], call["end"], channel, None if offset is None else offset + result)
-        arrows = [self._join((cell, message), end, sends) for message in messages]
-        return [arrow for arrow in arrows if arrow is not None]
+        return self._joined(call.get("cell"), messages, end, sends)
+
+    def add_access(self, access: Access, place: Place) -> list[Arrow[Place]]:
+        """The arrows that a load or store completes: a slot of shared memory holds a message."""
+        end = End(place, access.begin, access.end, access.object, None)
+        return self._joined(access.cell, access.message, end, access.name == "store")
 
     def settle(self) -> list[Arrow[Place]]:
         """The arrows of messages that waited for more of a stream which turned out to have several writers."""
@@ -96,6 +106,10 @@ class Pairing(Generic[Place]):
     def sent(self) -> list[tuple[str, End[Place]]]:
         """The messages that were sent and not received, oldest first."""
         return [(name[1], waiting.send) for name, waiting in self._waiting.items() if waiting.send is not None]
+
+    def _joined(self, cell: str | None, messages: Iterable[str], end: End[Place], sends: bool) -> list[Arrow[Place]]:
+        arrows = [self._join((cell, message), end, sends) for message in messages]
+        return [arrow for arrow in arrows if arrow is not None]
 
     def _join(self, name: tuple[str | None, str], end: End[Place], sends: bool) -> Arrow[Place] | None:
         waiting = self._waiting.get(name)
@@ -134,6 +148,8 @@ def _named(args: str) -> tuple[str, ...]:
 
 
 def _is_partial(call: Mapping[str, Any]) -> bool:
-    """Whether fewer bytes went out than the call was given: its last argument, write(2)."""
-    asked = call["args"].rpartition(", ")[2]
-    return asked.isascii() and asked.isdigit() and len(asked) < 20 and call["result"] < int(asked)
+    """Whether fewer bytes went out than the call was given: the number after the bytes, write(2) and send(2)."""
+    if call["name"] not in _IN_PIECES:
+        return False
+    found = _SIZE.search(call["args"])
+    return found is not None and call["result"] < int(found[1])

@@ -148,8 +148,17 @@ class Trace:
         if tid is None:
             return
         self.accesses += 1
-        told = {"object": access.object, "offset": access.offset, "value": access.value, "line": access.line}
+        told = {
+            "object": access.object,
+            "offset": access.offset,
+            "value": access.value,
+            "line": access.line,
+            "text": access.text,
+            "message": " ".join(access.message) or None,
+        }
         self._slice(access.name, "access", begin, end, track.pid, tid, _arguments(told))
+        for arrow in self._pairing.add_access(access, (track.pid, tid)):
+            self._arrow(arrow)
 
     def _slice(self, name: str, category: str, begin: int, end: int, pid: int, tid: int, args: str) -> None:
         self._put(
@@ -213,7 +222,7 @@ class Trace:
             gone = f"{record.object} {word(self._language, 'gone')}"
             self._instant(gone, "channel", record.t, f'"p","pid":{pid},"tid":{pid}', "")
             return
-        series = [(record.object, word(self._language, record.unit), record.used)]
+        series = [(record.object, word(self._language, record.unit or "value"), record.used)]
         taken = f"{record.object}, {word(self._language, 'slots taken')}"
         series.append((taken, word(self._language, "slots"), record.slots_used))
         for name, unit, value in series:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from ipctui.trace.records import Access
 from ipctui.trace.text import visible
 
 
@@ -24,6 +25,13 @@ def call_text(call: Mapping[str, Any]) -> str:
     if syscall != name:
         told += f" /* {'no system call' if syscall is None else syscall} */"
     return shown(told)
+
+
+def access_text(access: Access) -> str:
+    """A load or store, which strace does not see, as a comment; of a slot, what is in it."""
+    place = f"{access.object or '?'}[{access.offset}]"
+    held = f"{access.value}" if access.text is None else f"{access.text}, {access.value}"
+    return shown(f"/* {access.name} {place} = {held} */")
 
 
 def shown(text: str) -> str:

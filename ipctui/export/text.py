@@ -12,7 +12,7 @@ from ipctui.export.commands import MARK, Orders, mark_text
 from ipctui.export.ladder import ladder_lines
 from ipctui.export.reading import Source
 from ipctui.export.sorting import Row, in_order
-from ipctui.export.strace import call_text, end_text, seconds, shown
+from ipctui.export.strace import access_text, call_text, end_text, seconds, shown
 from ipctui.export.words import word
 from ipctui.lab.fold import key
 from ipctui.trace.recording import RecordingError
@@ -95,8 +95,8 @@ class _Told:
             match item:
                 case Access():
                     self._returned += 1
-                    text = f"/* {item.name} {item.object}[{item.offset}] = {item.value} */"
-                    yield item.begin, (item.pid, f"{shown(text)} <{seconds(max(0, item.end - item.begin))}>")
+                    took = max(0, item.end - item.begin)
+                    yield item.begin, (item.pid, f"{access_text(item)} <{seconds(took)}>")
                 case Process() if item.event == "exited":
                     yield item.t, (item.pid, end_text(item.status))
                 case Counters():

@@ -11,6 +11,7 @@ KOREAN: dict[str, str] = {
     "bytes": "바이트",
     "messages": "메시지",
     "slots": "슬롯",
+    "value": "값",
     "state": "상태",
     "exited": "종료",
     "running": "실행 중",

@@ -162,6 +162,25 @@ def test_the_two_ends_of_a_socket_have_names_of_their_own() -> None:
     assert arrows(sent, got) == [("parent:1", 10, 21)]
 
 
+def test_a_size_is_not_the_flags_behind_it_and_a_queue_returns_none() -> None:
+    sent = replace(write(10, 20, "parent:1", 0), name="send", args='4, "parent:1"..., 64, 16384', offset=None)
+    got = replace(read(11, 21, ("parent:1",), 0), name="recv", offset=None)
+    assert arrows(sent, got) == [("parent:1", 10, 21)]
+    put = call("parent", "mq_send", 10, 20, 0, args='4, "parent:1"..., 64, 0', message=("parent:1",))
+    took = call("child", "mq_receive", 11, 21, 64, args='4, "parent:1"..., 64, [0]', message=("parent:1",))
+    assert arrows(put, took) == [("parent:1", 10, 21)]
+
+
+def test_a_message_in_a_slot_of_shared_memory() -> None:
+    slot = {"offset": 16, "value": 9, "message": ("parent:1",), "size": 9, "text": '"parent:1 "'}
+    stored_, loaded_ = (
+        Access(process, pid, name, "buffer", begin=begin, end=begin + 5, **slot)
+        for process, pid, name, begin in (("parent", 4711, "store", 10), ("child", 4712, "load", 30))
+    )
+    assert arrows(stored_, loaded_) == [("parent:1", 10, 35)]
+    assert traced(stored_).of("access")[0].args["text"] == '"parent:1 "'
+
+
 # States.
 
 
@@ -225,6 +244,7 @@ def test_counters_follow_the_fill_and_end_with_the_object() -> None:
         f"{PIPE}, slots taken slots": [(1010, 1), (1030, 0)],
     }
     assert [each["name"] for each in loaded.instants] == [f"{PIPE} gone"]
+    assert traced(Channel(1, "sem", used=3, unit="")).counters == {"sem value": [(1001, 3)]}
 
 
 def test_commands_marks_and_events_are_instants() -> None:

@@ -41,6 +41,7 @@ CALLS = (
     call("parent", "waitpid", 30_000, 40_000, -1, args="-1, …, 0", errno="ECHILD", syscall="wait4"),
     call("parent", "sem_post", 50_000, 50_500, args="s", syscall=None),
     Access("parent", 4711, "store", "buffer", 8, 3, 60_000, 61_000),
+    Access("child", 4712, "load", "buffer", 64, 9, 65_000, 66_000, message=("parent:9",), size=9, text='"parent:9 "'),
     Process(70_000, "child", 4712, "exited", status="signal SIGKILL"),
     Process(80_000, "parent", 4711, "exited", status="status 3"),
 )
@@ -56,6 +57,7 @@ def test_calls_as_strace_writes_them(tmp_path: Path) -> None:
         "[pid  4711]  0.000030 waitpid(-1, …, 0) = -1 ECHILD (No child processes) /* wait4 */ <0.000010>",
         "[pid  4711]  0.000050 sem_post(s) = 0 /* no system call */ <0.000000>",
         "[pid  4711]  0.000060 /* store buffer[8] = 3 */ <0.000001>",
+        '[pid  4712]  0.000065 /* load buffer[64] = "parent:9 ", 9 */ <0.000001>',
         "[pid  4712]  0.000070 +++ killed by SIGKILL +++",
         "[pid  4711]  0.000080 +++ exited with 3 +++",
     ]

@@ -22,7 +22,7 @@ def test_every_word_has_a_translation() -> None:
 
 
 def test_no_translation_is_without_use() -> None:
-    units = {"bytes", "messages", "slots"}
+    units = {"bytes", "messages", "slots", "value"}
     assert set(KOREAN) - used() - units == set()
 
 
