@@ -11,8 +11,9 @@ from types import NoneType
 from typing import Any, cast
 
 from ipctui.trace.lines import Line, LineFile
+from ipctui.trace.record_json import RecordError, from_json, to_json
 from ipctui.trace.recording import MOST_PROBLEMS, RecordingError, RecordingFile
-from ipctui.trace.records import Before, Call, Record, RecordError, State, from_json, to_json
+from ipctui.trace.records import Before, Call, Record, State
 
 LATEST = 1 << 49
 """Nanoseconds, six days: the largest time that microseconds in a double tell to the nanosecond, with room to spare."""

@@ -188,9 +188,8 @@ def _ask(handle: Handle, do: str, text: str, by: str, fds: tuple[int, ...] = (),
 def _mode(nonblocking: bool) -> Callable[[Lab, list[str], str, str], str | None]:
     def mode(lab: Lab, words: list[str], text: str, by: str) -> str | None:
         def change(handle: Handle) -> str | None:
+            # With no end open yet there is still the mode of those that it will open.
             fds = [row.number for row in lab.ends_of(handle)]
-            if not fds:
-                raise UsageError(f"{handle.role} has no end open whose mode could change")
             return _ask(handle, "mode", text, by, ends=fds, nonblocking=nonblocking)
 
         return _each(lab, words, change)

@@ -19,6 +19,7 @@ from ipctui.lab.state import (
     Span,
 )
 from ipctui.lab.state_json import state_from_json
+from ipctui.trace.record_json import RecordError
 from ipctui.trace.records import (
     Access,
     Call,
@@ -32,7 +33,6 @@ from ipctui.trace.records import (
     Lost,
     Process,
     Record,
-    RecordError,
     Settings,
     State,
     Summary,

@@ -100,7 +100,7 @@ class Live:
 
     def mark(self, text: str = "") -> None:
         """Mark this moment: in the history, and in the recording."""
-        self.lab._queued.append(Event(self.now(), "mark", None, {"text": text} if text else {}))
+        self.lab.tell(Event(self.now(), "mark", None, {"text": text} if text else {}))
 
     def record(self, path: Path) -> None:
         """Record from this moment on.

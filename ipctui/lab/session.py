@@ -294,6 +294,10 @@ class Lab:
             outcome = f"refused: {error}"
         self._queued.append(Command(t, commands.told(text), by, outcome))
 
+    def tell(self, record: Record) -> None:
+        """Put a record of the user's doing, such as a mark, into the stream; it is folded with the next batch."""
+        self._queued.append(record)
+
     def _answers(self, t: int) -> list[Command]:
         heard = commands.answers(self.handles, t)
         self._tables.stale |= bool(heard)

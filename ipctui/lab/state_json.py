@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any, get_type_hints
 
 from ipctui.lab.state import LabState
-from ipctui.trace.records import Access, Call, Reader, RecordError, from_json, plain, reader_of, to_json
+from ipctui.trace.record_json import Reader, RecordError, from_json, plain, reader_of, to_json
+from ipctui.trace.records import Access, Call
 
 _TUPLE, _PAIRS, _SET = "()", "{}", "<>"
 """What JSON has no word for, in a mechanism's facts: an object with one of these as its only key."""

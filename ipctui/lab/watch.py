@@ -175,13 +175,13 @@ class Watcher:
         if not 0 < key.operation < len(ring.operations):
             return None, None
         operation = ring.operations[key.operation]
+        label = ring.object_label(key.object) if key.object else None
         if current.detail is not None:
             argument, extra, payload = current.detail
-            args = arguments(operation.name, key, argument, extra, payload, None)
+            args = arguments(operation.name, key, argument, extra, payload, None, label)
         else:
             args = _kernel_arguments(handle.pid, operation.name, key, call)
         line = self._listing.line(ring.code_name(key.code), key.lasti)
-        label = ring.object_label(key.object) if key.object else None
         return Before(operation.name, args, key.fd, line), label
 
 

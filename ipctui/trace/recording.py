@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ipctui.trace.lines import Line, LineFile
-from ipctui.trace.records import FORMAT, VERSION, Header, Record, RecordError, from_json, to_json
+from ipctui.trace.record_json import RecordError, from_json, to_json
+from ipctui.trace.records import FORMAT, VERSION, Header, Record
 
 MOST_PROBLEMS = 20
 """Problems of one file that are told; the rest are counted."""

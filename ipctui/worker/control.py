@@ -147,7 +147,7 @@ class Control:
             self._count_fcntl(fd, 2)
         # Opening a FIFO, a semaphore and poll have no descriptor whose mode they would go by.
         self._calls.words[W_NONBLOCKING] = int(request["nonblocking"])
-        return ""
+        return "" if request["ends"] else "it has no end open; this holds for what it opens and waits for from now on"
 
     def _close(self, request: dict[str, Any], fds: list[int]) -> None:
         fd = request["fd"]

@@ -17,9 +17,10 @@ from ipctui.cli.narrate import Narrator
 from ipctui.cli.picture import replayed
 from ipctui.lab.summary import summary
 from ipctui.mechanisms import catalogue
+from ipctui.trace.record_json import to_json
 from ipctui.trace.recording import lines_of as recording_lines
 from ipctui.trace.recording import read_recording
-from ipctui.trace.records import Lost, Summary, to_json
+from ipctui.trace.records import Lost, Summary
 from tests.lab.conftest import IPCTUI, Open, bench, lines_of, ran
 
 pytestmark = pytest.mark.real

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from ipctui.export.perfetto import Trace
 from ipctui.export.reading import LATEST, item_of
 from ipctui.trace import records
+from ipctui.trace.record_json import to_json
 from ipctui.trace.recording import line_of
-from ipctui.trace.records import Before, Call, Header, Process, Record, State, to_json
+from ipctui.trace.records import Before, Call, Header, Process, Record, State
 from tests.export import chrome
 from tests.trace.given import of_class
 

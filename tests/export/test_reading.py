@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipctui.export.reading import LATEST, Source, item_of
+from ipctui.trace.record_json import RecordError, from_json, to_json
 from ipctui.trace.recording import RecordingError, read_recording
-from ipctui.trace.records import Call, RecordError, State, from_json, to_json
+from ipctui.trace.records import Call, State
 from tests import recorded
 from tests.export.given import call, state, stored
 from tests.trace.given import ANY_RECORD, JSON

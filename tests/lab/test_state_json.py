@@ -12,7 +12,8 @@ from ipctui.lab.state import ChannelState, LabState, Link, ProcessState
 from ipctui.lab.state_json import state_from_json, state_to_json
 from ipctui.lab.summary import summary
 from ipctui.mechanisms import catalogue
-from ipctui.trace.records import Access, Call, Checkpoint, Command, Event, Header, Lost, Record, RecordError, Unknown
+from ipctui.trace.record_json import RecordError
+from ipctui.trace.records import Access, Call, Checkpoint, Command, Event, Header, Lost, Record, Unknown
 from tests.recorded import MADE, recording
 from tests.trace.given import of_class, of_hint
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipctui.trace import records
+from ipctui.trace.record_json import RecordError, from_json, to_json
 from ipctui.trace.records import (
     Access,
     Call,
@@ -14,11 +15,8 @@ from ipctui.trace.records import (
     Counters,
     Header,
     Record,
-    RecordError,
     State,
     Unknown,
-    from_json,
-    to_json,
 )
 
 from .given import ANY_RECORD, JSON, KINDS, of_class
