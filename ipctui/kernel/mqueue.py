@@ -66,17 +66,19 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The system's limits: messages of a queue, bytes of a message, bytes of all queues of a user."""
+    """The system's limits: messages of a queue, bytes of a message, bytes of all queues of a user; queues in all."""
 
     messages: int
     message_size: int
     bytes: int | None
     """RLIMIT_MSGQUEUE (getrlimit(2)); None when there is no limit."""
+    queues: int = 256
+    """queues_max: of all users together (mq_overview(7))."""
 
 
 def limits() -> Limits:
     """The limits of this machine and user; where they cannot be read, those that every kernel begins with."""
-    return Limits(_limit("msg_max", 10), _limit("msgsize_max", 8192), _rlimit())
+    return Limits(_limit("msg_max", 10), _limit("msgsize_max", 8192), _rlimit(), _limit("queues_max", 256))
 
 
 def _limit(name: str, otherwise: int) -> int:

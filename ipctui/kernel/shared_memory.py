@@ -17,6 +17,8 @@ from ipctui.kernel.own import lift
 FOLDER = "/dev/shm"
 """Where Linux keeps what shm_open(3) and sem_open(3) name: shm_overview(7), sem_overview(7)."""
 
+_PLACE = f"{FOLDER}/".encode()
+_MEMFD = b"/memfd:"  # memory without a name in any file system: memfd_create(2)
 _MAPPING = re.compile(
     rb"^([0-9a-f]+)-([0-9a-f]+) ([rwxsp-]{4}) ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) ([0-9]+)(?: +(.*))?$", re.MULTILINE
 )
@@ -91,10 +93,9 @@ def mappings(pid: int, inodes: Collection[tuple[int, int]]) -> list[Mapping]:
             raw = file.read()
     except OSError:
         return []
-    # Most processes map nothing there: not worth a line by line reading.
-    if FOLDER.encode() not in raw:
-        return []
-    return [mapping for mapping in parse_maps(raw) if mapping.inode in inodes]
+    # Hundreds of lines, of which a few at most are of files there: only those are taken apart.
+    lines = [line for line in raw.split(b"\n") if _PLACE in line or _MEMFD in line]
+    return [mapping for mapping in parse_maps(b"\n".join(lines)) if mapping.inode in inodes] if lines else []
 
 
 def mappers(inodes: Collection[tuple[int, int]], skip: Collection[int] = ()) -> dict[int, list[Mapping]]:

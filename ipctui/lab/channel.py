@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ipctui.kernel.descriptors import Descriptor
 from ipctui.kernel.syscalls import SystemCall
 from ipctui.lab.fold import key
 from ipctui.lab.parameters import Parameter
 from ipctui.trace.records import Channel as ChannelRecord
-from ipctui.trace.records import Counters, Record
+from ipctui.trace.records import Counters, Event, Record
 from ipctui.worker.names import Kind
 
 
@@ -37,6 +37,7 @@ class PlannedSeat:
         sends: Whether it sends messages of its own, so that the user can inject some.
         held: Whether it begins held at its gate, before its first operation.
         cell: The cell it belongs to, where several small laboratories run side by side.
+        first: The number after which its messages are numbered.
     """
 
     role: str
@@ -47,6 +48,7 @@ class PlannedSeat:
     sends: bool
     held: bool = False
     cell: str | None = None
+    first: int = 0
 
     @property
     def name(self) -> str:
@@ -70,6 +72,8 @@ class Plan:
         no_more: Why nobody can be added, where neither `adopts` nor `newcomers` says how.
         late: By the name of a tree's first seat, seconds after the session's beginning at which it is started.
         names: What the session puts into the system's name spaces, by kind: removed at its end, whoever dies.
+        shown_last: Names of seats that stand behind all others on the screen, though they may be their parents.
+        refuses: By the name of a command that would change nothing here, the reason in a sentence.
     """
 
     module: str
@@ -82,11 +86,17 @@ class Plan:
     no_more: str = ""
     late: Mapping[str, float] = field(default_factory=dict)
     names: tuple[tuple[Kind, str], ...] = ()
+    shown_last: tuple[str, ...] = ()
+    refuses: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A process as the laboratory sees it in one tick."""
+    """A process as the laboratory sees it in one tick.
+
+    Attributes:
+        still: It stands at its gate, held: it makes no call before the laboratory lets it.
+    """
 
     role: str
     pid: int
@@ -94,6 +104,7 @@ class Seen:
     descriptors: Sequence[Descriptor]
     counters: Counters | None
     cell: str | None = None
+    still: bool = False
 
     @property
     def name(self) -> str:
@@ -123,19 +134,50 @@ class Reason:
     progress: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a worker is asked to do between two of its operations, with traced calls of its own.
+
+    Attributes:
+        worker: Its name, CELL/ROLE or the role alone.
+        function: The function of the program's module that it runs, as `function(calls, given, *arguments)`; what that
+            returns is told. "" for none.
+        then: The program that it begins after that, its queues closed; "" to go on where it was.
+    """
+
+    worker: str
+    function: str = ""
+    arguments: tuple[Any, ...] = ()
+    then: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Errands:
+    """A mechanism's command that its workers carry out.
+
+    Attributes:
+        values: Parameters that are other ones from now on, after a restart, too.
+    """
+
+    each: tuple[Errand, ...]
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Observer(Protocol):
     """The live side of a channel: looks at its objects without consuming or disturbing anything."""
 
     def sample(
         self, t: int, processes: Sequence[Seen], outsiders: Mapping[str, Mapping[str, str]]
-    ) -> list[ChannelRecord]:
-        """The objects as they are now; `outsiders` holds, by object, "pid N" and its access."""
+    ) -> Sequence[ChannelRecord | Event]:
+        """The objects as they are now, and what it noticed; `outsiders` holds, by object, "pid N" and its access."""
 
     def explain(self, sleep: Sleep, processes: Sequence[Seen]) -> Reason:
         """Why a process sleeps, by what was sampled last."""
 
-    def command(self, words: Sequence[str], processes: Sequence[Seen]) -> str | None:
-        """Carry out a command that only this mechanism knows: its outcome, or None when it is not one.
+    def command(self, words: Sequence[str], processes: Sequence[Seen]) -> str | Errands | None:
+        """Carry out a command that only this mechanism knows: its outcome, or what workers shall do for it.
+
+        None when it is not one of its commands.
 
         Raises:
             UsageError: it is one, and cannot be done.
@@ -143,6 +185,34 @@ class Observer(Protocol):
 
     def close(self) -> None:
         """Give back what it holds."""
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """An observer whose objects have names that a stranger may have given to something else."""
+
+    def ready(self, anew: bool) -> None:
+        """Whether processes may be started on the names as they are now; `anew` where all are, with new names.
+
+        Raises:
+            UsageError: they would take a stranger's file for theirs.
+        """
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """An observer whose objects the system sets limits to."""
+
+    def limits(self) -> Mapping[str, int]:
+        """The limits as they are now, by name: told with every call that failed."""
+
+
+@runtime_checkable
+class Partial(Protocol):
+    """A mechanism of which some variants may run on a machine where others cannot."""
+
+    def lacks(self, variant: Variant) -> str | None:
+        """What a variant needs and this machine has not, in one sentence; None when it has all."""
 
 
 class Channel(Protocol):
@@ -177,3 +247,9 @@ class Channel(Protocol):
 
     def summary(self, facts: Mapping[str, Any], counters: Mapping[str, Counters]) -> dict[str, Any]:
         """What a session proves, by name."""
+
+
+def lacking(channel: Channel, variant: Variant) -> str | None:
+    """Why this machine cannot run a variant, in one sentence; None when it can."""
+    why = channel.unavailable()
+    return channel.lacks(variant) if why is None and isinstance(channel, Partial) else why

@@ -3,61 +3,38 @@
 from __future__ import annotations
 
 import socket
-from bisect import bisect_left, bisect_right
 
 from ipctui.lab.handle import Handle
+from ipctui.lab.joined import Stream
 from ipctui.lab.listing import Listing
+from ipctui.lab.packets import Packets
 from ipctui.lab.strace import arguments, error_name
+from ipctui.lab.told import TELLS, Told
 from ipctui.trace.clock import Clock
 from ipctui.trace.operations import Operation
-from ipctui.trace.records import Access, Call, Count, Counters
-from ipctui.trace.ring import PAYLOAD, W_RECEIVED, W_SENT, W_WHOLE, Entry, Key
+from ipctui.trace.records import Access, Call, Count, Counters, Event
+from ipctui.trace.ring import (
+    PAYLOAD,
+    W_MEDIAN,
+    W_OFFERED,
+    W_P99,
+    W_RECEIVED,
+    W_REFUSED,
+    W_SENT,
+    W_WHOLE,
+    W_WORK,
+    Entry,
+    Key,
+)
 from ipctui.trace.text import strace_string
 from ipctui.worker.messages import envelope
 
 __all__ = ["Collector", "arguments", "error_name"]
 
-_SENDS = ("mq_send", "send", "sendmsg")
-_RECEIVES = ("mq_receive", "recv", "recvmsg")
+_SENDS = ("mq_send", "send", "sendmsg", "sendto")
+_RECEIVES = ("mq_receive", "recv", "recvmsg", "recvfrom", "io_uring_peek_cqe", "aio_return")
 _SIZED = frozenset(("read", "write", *_SENDS, *_RECEIVES))
 _UNKNOWN = Operation("?", None)
-_REMEMBERED = 1024
-
-
-class _Stream:
-    """Which message lies where in a byte stream: ranges of offsets, rising, the latest of them.
-
-    Attributes:
-        lone: It has one writer and one reader, so that the offsets of both count the same bytes.
-    """
-
-    def __init__(self) -> None:
-        self._begins: list[int] = []
-        self._ends: list[int] = []
-        self._messages: list[str] = []
-        self._user: dict[str, tuple[int, int | None]] = {}
-        self.lone = True
-
-    def used(self, how: str, pid: int, fd: int | None) -> None:
-        """Somebody reads or writes it."""
-        if self._user.setdefault(how, (pid, fd)) != (pid, fd):
-            self.lone = False
-
-    def wrote(self, first: int, size: int, message: str) -> None:
-        if self._messages and self._messages[-1] == message and self._ends[-1] == first:
-            self._ends[-1] = first + size
-            return
-        self._begins.append(first)
-        self._ends.append(first + size)
-        self._messages.append(message)
-        if len(self._begins) > 2 * _REMEMBERED:
-            for column in (self._begins, self._ends, self._messages):
-                del column[:_REMEMBERED]
-
-    def within(self, first: int, size: int) -> tuple[str, ...]:
-        low = bisect_right(self._ends, first)
-        high = bisect_left(self._begins, first + size)
-        return tuple(self._messages[low:high])
 
 
 class Collector:
@@ -71,14 +48,17 @@ class Collector:
         self._clock = clock
         self._listing = listing
         self._lone = lone
-        self._streams: dict[str, _Stream] = {}
-        self._rest_of: dict[tuple[int, int], str] = {}
+        self._told = Told()
+        self._packets = Packets()
+        self._streams: dict[str, Stream] = {}
+        self._rest_of: dict[tuple[int, int | None], str] = {}
 
-    def records(self, handle: Handle, entries: list[Entry]) -> list[Call | Access]:
+    def records(self, handle: Handle, entries: list[Entry]) -> list[Call | Access | Event]:
         """The records of one worker's entries."""
-        return [self._record(handle, entry) for entry in entries]
+        made = (self._record(handle, entry) for entry in entries)
+        return [record for record in made if record is not None]
 
-    def _record(self, handle: Handle, entry: Entry) -> Call | Access:
+    def _record(self, handle: Handle, entry: Entry) -> Call | Access | Event | None:
         ring = handle.ring
         key = Key.of(entry.key)
         operation = ring.operations[key.operation] if key.operation < len(ring.operations) else _UNKNOWN
@@ -88,6 +68,8 @@ class Collector:
         name = operation.name
         failed = entry.result < 0 and name not in ("signal",)
         line = self._listing.line(ring.code_name(key.code), key.lasti)
+        if name in TELLS:
+            return self._told.event(handle, name, label, entry, entry.end - self._clock.zero, line)
         return Call(
             process=handle.role,
             pid=handle.pid,
@@ -130,29 +112,37 @@ class Collector:
     def _messages(self, handle: Handle, key: Key, name: str, label: str | None, entry: Entry) -> tuple[str, ...]:
         if name in _SENDS:
             begins = envelope(entry.payload[: entry.argument])
+            if begins is None and name in ("send", "sendto"):
+                return self._packets.sent(handle.role, handle.pid, entry.payload[: entry.argument], name == "sendto")
             return (begins.id,) if begins is not None else ()
         begins = envelope(entry.payload[: entry.result])
         if name in _RECEIVES:
-            peeked = name != "mq_receive" and entry.extra & socket.MSG_PEEK
+            peeked = name in ("recv", "recvmsg", "recvfrom") and entry.extra & socket.MSG_PEEK
+            if begins is None and name in ("recv", "recvfrom") and not peeked:
+                return self._packets.received(handle.pid, entry.payload[: entry.result], name == "recvfrom")
             return (begins.id,) if begins is not None and not peeked else ()
         if label is None or not entry.result:
             return ()
-        stream = self._streams.setdefault(label, _Stream())
-        stream.used(name, handle.pid, key.fd)
+        stream = self._streams.setdefault(label, Stream())
+        place = (handle.pid, key.fd)
         if name == "write":
-            place = (handle.pid, key.fd or 0)
             message = begins.id if begins is not None else self._rest_of.get(place)
+            stream.wrote(place, entry.extra, entry.result, message)
             if message is None:
                 return ()
             if entry.result < entry.argument:
                 self._rest_of[place] = message
             else:
                 self._rest_of.pop(place, None)
-            stream.wrote(entry.extra, entry.result, message)
             return (message,)
-        if self._lone and stream.lone:
-            return stream.within(entry.extra, entry.result)
+        if self._lone:
+            return stream.read(place, entry.extra, entry.result, entry.payload[: entry.result])
         return (begins.id,) if begins is not None else ()
+
+    def ended(self, pid: int) -> None:
+        """A process is over: whoever comes next takes its place in a stream."""
+        for stream in self._streams.values():
+            stream.ended(pid)
 
     def counters(self, handle: Handle, t: int, cpu: int | None) -> Counters:
         """The worker's exact counts, as its ring's header has them."""
@@ -172,8 +162,23 @@ class Collector:
             )
             for row in ring.rows()
             if row.operation < len(ring.operations)
+            # What has a row only because it was announced has not been told.
+            and (row.calls or ring.operations[row.operation].name not in TELLS)
         )
         words = ring.words
         return Counters(
-            t, handle.role, handle.pid, counts, words[W_SENT], words[W_RECEIVED], words[W_WHOLE], cpu, handle.cell
+            t,
+            handle.role,
+            handle.pid,
+            counts,
+            words[W_SENT],
+            words[W_RECEIVED],
+            words[W_WHOLE],
+            cpu,
+            handle.cell,
+            work=words[W_WORK],
+            median=words[W_MEDIAN] or None,
+            p99=words[W_P99] or None,
+            offered=words[W_OFFERED],
+            refused=words[W_REFUSED],
         )

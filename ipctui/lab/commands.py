@@ -6,8 +6,9 @@ import os
 import shlex
 import signal
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ipctui.lab.channel import Errands
 from ipctui.lab.handle import Handle, Request
 from ipctui.lab.parameters import UsageError, number, printable, settle, unknown
 from ipctui.trace.records import Command
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 LARGEST_TEXT = 64 << 20
 LONGEST_TOLD = 1000
+_ENDS_EMPTY_HANDED = frozenset({"read", "write", "mq_send", "mq_receive", "semop"})
+"""Calls that `unblock` ends with EAGAIN or EINTR, nothing having moved."""
 DONE = "done"
 
 
@@ -48,10 +51,14 @@ def perform(lab: Lab, text: str, by: str) -> str | None:
     name, words = _words(text)
     if name in lab.channel.commands:
         outcome = lab.observer.command([name, *words], lab.seen)
+        if isinstance(outcome, Errands):
+            return _run(lab, outcome, text, by)
         return f"{DONE}: {outcome}" if outcome else DONE
     usage, most, function = COMMANDS[name]
     if len(words) > most:
         raise UsageError(f"{printable(text)!r}: too many words; write: {usage}")
+    if why := lab.workers.plan.refuses.get(name):
+        raise UsageError(f"{name}: {why}")
     return function(lab, words, text, by)
 
 
@@ -89,33 +96,65 @@ def _words(text: str) -> tuple[str, list[str]]:
         return name, rest.split()
 
 
+def named(handles: Sequence[Handle], name: str) -> list[Handle]:
+    """The workers that a name means: `all`, CELL/ROLE or ROLE; CELL/all; ROLE alone where it is in every cell.
+
+    Raises:
+        UsageError: no worker has this name.
+    """
+    cell, _, role = name.rpartition("/")
+    found = [
+        handle
+        for handle in handles
+        if handle.name == name
+        or name == "all"
+        or (handle.cell is not None and cell in ("", handle.cell) and role in (handle.role, "all" if cell else ""))
+    ]
+    if not found and name != "all":
+        cells = dict.fromkeys(handle.cell for handle in handles if handle.cell is not None)
+        roles = dict.fromkeys(handle.role for handle in handles if handle.cell is not None)
+        others = [*(handle.name for handle in handles), *roles, *(f"{each}/all" for each in cells), "all"]
+        raise UsageError(unknown("worker", name, others))
+    return found
+
+
 def _workers(lab: Lab, name: str) -> list[Handle]:
-    """The workers that a name means: one, or all of them.
+    """The workers that a name means; of several those that live.
 
     Raises:
         UsageError: no worker has this name, or it has ended.
     """
-    living = [handle for handle in lab.handles if handle.alive]
-    if name == "all":
-        return living
-    for handle in lab.handles:
-        if handle.name == name:
-            if handle.ended:
-                raise UsageError(
-                    f"{name} has ended ({handle.status or 'how is unknown'}); r or `restart all` begins anew"
-                )
-            if not handle.pid and lab.workers.due(handle) is None:
-                raise UsageError(f"{name} has not been forked yet")
-            return [handle]
-    raise UsageError(unknown("worker", name, [*(handle.name for handle in lab.handles), "all"]))
+    found = named(lab.handles, name)
+    if name == "all" or len(found) > 1:
+        return [handle for handle in found if handle.alive]
+    (handle,) = found
+    if handle.ended:
+        raise UsageError(f"{name} has ended ({handle.status or 'how is unknown'}); r or `restart all` begins anew")
+    if not handle.pid and lab.workers.due(handle) is None and not lab.arrived(handle):
+        raise UsageError(f"{name} has not been forked yet")
+    return found
 
 
 def _each(lab: Lab, words: Sequence[str], function: Callable[[Handle], str | None]) -> str | None:
-    outcomes = [function(handle) for handle in _workers(lab, words[0])]
+    """Ask each of the workers meant; where several are, those that refuse do not keep it from the others.
+
+    Raises:
+        UsageError: all of them refuse.
+    """
+    handles = _workers(lab, words[0])
+    outcomes: list[str | None] = []
+    refusals: list[UsageError] = []
+    for handle in handles:
+        try:
+            outcomes.append(function(handle))
+        except UsageError as error:
+            refusals.append(error)
+    if refusals and len(refusals) == len(handles):
+        raise refusals[0]
     said = [outcome for outcome in outcomes if outcome is not None]
     if len(said) < len(outcomes):
         return None
-    remarks = dict.fromkeys(outcome for outcome in said if outcome != DONE)
+    remarks = dict.fromkeys([*(outcome for outcome in said if outcome != DONE), *map(str, refusals)])
     return "; ".join(remarks) or DONE
 
 
@@ -124,7 +163,8 @@ def _hold(lab: Lab, words: list[str], text: str, by: str) -> str | None:
         handle.hold()
         state = lab.state_of(handle)
         if state is not None and state.state == "blocked" and state.before is not None:
-            return f"pending: takes effect when {handle.role} leaves {state.before.name}({state.before.fd})"
+            fd = "" if state.before.fd is None else state.before.fd
+            return f"pending: takes effect when {handle.name} leaves {state.before.name}({fd})"
         return DONE
 
     return _each(lab, words, hold)
@@ -147,10 +187,10 @@ def _step(lab: Lab, words: list[str], text: str, by: str) -> str | None:
         if not handle.held:
             handle.hold()
             if state is not None and state.state == "blocked":
-                return f"pending: {handle.role} is asleep in the kernel and stops when it returns"
+                return f"pending: {handle.name} is asleep in the kernel and stops when it returns"
             return f"{DONE}: held; the next step makes one operation"
         if state is not None and state.state == "blocked":
-            return f"pending: {handle.role} is still in the operation of the last step"
+            return f"pending: {handle.name} is still in the operation of the last step"
         handle.step()
         return DONE
 
@@ -164,7 +204,7 @@ def _inject(lab: Lab, words: list[str], text: str, by: str) -> str | None:
 
     def inject(handle: Handle) -> str | None:
         if not handle.seat.sends:
-            raise UsageError(f"{handle.role} sends no messages in this variant; inject into one that does")
+            raise UsageError(f"{handle.name} sends no messages in this variant; inject into one that does")
         memory = os.memfd_create("ipctui-inject", os.MFD_CLOEXEC)
         try:
             with open(memory, "wb", closefd=False) as file:
@@ -179,10 +219,23 @@ def _inject(lab: Lab, words: list[str], text: str, by: str) -> str | None:
 
 def _ask(handle: Handle, do: str, text: str, by: str, fds: tuple[int, ...] = (), **more: object) -> str | None:
     if not handle.answers:
-        raise UsageError(f"{handle.role} answers once it has forked its last child; step it there first")
+        raise UsageError(f"{handle.name} answers once it has forked its last child; step it there first")
     if not handle.ask(do, Request(text, by), fds, **more):
-        raise UsageError(f"{handle.role} has just ended")
+        raise UsageError(f"{handle.name} has just ended")
     return None
+
+
+def _run(lab: Lab, errands: Errands, text: str, by: str) -> str | None:
+    lab.values.update(errands.values)
+    answered = False
+    for errand in errands.each:
+        handle = next(handle for handle in lab.handles if handle.name == errand.worker)
+        if errand.then:
+            lab.workers.takes_up(handle, errand.then)
+        if handle.alive:
+            words: dict[str, Any] = {"function": errand.function, "arguments": errand.arguments, "then": errand.then}
+            answered |= _ask(handle, "run", text, by, **words) is None
+    return None if answered else DONE
 
 
 def _mode(nonblocking: bool) -> Callable[[Lab, list[str], str, str], str | None]:
@@ -228,7 +281,7 @@ def _signal(wanted: signal.Signals) -> Callable[[Lab, list[str], str, str], str 
             if not handle.pid:
                 raise UsageError(f"{handle.name} has not started yet; `release {handle.name}` starts it")
             if not handle.signal(wanted):
-                raise UsageError(f"{handle.role} has just ended")
+                raise UsageError(f"{handle.name} has just ended")
             return DONE
 
         return _each(lab, words, one)
@@ -246,8 +299,8 @@ def _close(lab: Lab, words: list[str], text: str, by: str) -> str | None:
         have = ", ".join(f"{row.number} ({row.access} end)" for row in lab.ends_of(handle)) or "none"
         if not rows:
             wanted = f"no end {printable(words[1])!r}" if len(words) > 1 else "no end open"
-            raise UsageError(f"{handle.role} has {wanted}; open: {have}")
-        raise UsageError(f"{handle.role} has several such ends: {have}; name one by its number")
+            raise UsageError(f"{handle.name} has {wanted}; open: {have}")
+        raise UsageError(f"{handle.name} has several such ends: {have}; name one by its number")
 
     return _each(lab, words, close)
 
@@ -259,17 +312,18 @@ def _restart(lab: Lab, words: list[str], text: str, by: str) -> str | None:
     if not words or words[0] == "all":
         lab.restart()
         return DONE
-    for handle in lab.handles:
-        if handle.name == words[0] and lab.workers.alone(handle):
-            if not handle.pid:
-                lab.start(handle)
-                return f"{DONE}: started"
+    handles = named(lab.handles, words[0])
+    if not all(lab.workers.alone(handle) for handle in handles):
+        lab.restart()
+        return f"{DONE}: all of them, since what they share comes only from a common ancestor"
+    started = False
+    for handle in handles:
+        if handle.pid:
             lab.renew(handle)
-            return DONE
-        if handle.name == words[0]:
-            lab.restart()
-            return f"{DONE}: all of them, since what they share comes only from a common ancestor"
-    raise UsageError(unknown("worker", words[0], [*(handle.name for handle in lab.handles), "all"]))
+        else:
+            lab.start(handle)
+            started = True
+    return f"{DONE}: started" if started else DONE
 
 
 def _set(lab: Lab, words: list[str], text: str, by: str) -> str | None:
@@ -284,15 +338,15 @@ def _unblock(lab: Lab, words: list[str], text: str, by: str) -> str | None:
     def unblock(handle: Handle) -> str | None:
         state = lab.state_of(handle)
         if state is None or state.state != "blocked":
-            raise UsageError(f"{handle.role} is not blocked")
+            raise UsageError(f"{handle.name} is not blocked")
         for role in state.wakers:
             for peer in lab.handles:
                 if peer.name == role and peer.alive and peer.held:
                     peer.release()
-                    return f"{DONE}: released {role}, which {handle.role} waits for"
-        if state.before is not None and state.before.name not in ("read", "write"):
+                    return f"{DONE}: released {role}, which {handle.name} waits for"
+        if state.before is not None and state.before.name not in _ENDS_EMPTY_HANDED:
             raise UsageError(
-                f"{handle.role} sleeps in {state.before.name}, which ends only with {state.waker or 'its cause'}"
+                f"{handle.name} sleeps in {state.before.name}, which ends only with {state.waker or 'its cause'}"
             )
         return _ask(handle, "wake", text, by)
 

@@ -68,4 +68,4 @@ class Figures:
 
 
 def _sums(counters: Counters) -> tuple[Any, ...]:
-    return counters.calls, counters.sent, counters.received
+    return counters.calls, counters.sent, counters.received, counters.work, counters.offered, counters.refused

@@ -21,6 +21,7 @@ from ipctui.lab.state import (
 from ipctui.lab.state_json import state_from_json
 from ipctui.trace.record_json import RecordError
 from ipctui.trace.records import (
+    REFUSED,
     Access,
     Call,
     Channel,
@@ -41,8 +42,8 @@ from ipctui.trace.records import (
 
 Reduce = Callable[[Mapping[str, Any], Sequence[Record]], Mapping[str, Any]]
 RECENT_EMPTIES = 400
-_SENDS = frozenset(("write", "mq_send", "send", "sendmsg"))
-_RECEIVES = frozenset(("read", "mq_receive", "recv", "recvmsg"))
+_SENDS = frozenset(("write", "mq_send", "send", "sendmsg", "sendto"))
+_RECEIVES = frozenset(("read", "mq_receive", "recv", "recvmsg", "recvfrom", "io_uring_peek_cqe", "aio_return"))
 
 
 def key(role: str, cell: str | None) -> str:
@@ -88,6 +89,7 @@ class _Folding:
         self._commands = list(state.commands)
         self._lost = dict(state.lost)
         self._unknown = state.unknown
+        self._said = state.told
         self._spans: dict[str, list[Span]] = {}
         self._empties: dict[str, list[int]] = {}
 
@@ -118,6 +120,7 @@ class _Folding:
             lost=self._lost,
             unknown=self._unknown,
             facts=self._before.facts,
+            told=self._said,
         )
 
     def _process(self, role: str, cell: str | None, pid: int = 0) -> tuple[str, ProcessState]:
@@ -157,7 +160,17 @@ class _Folding:
                 earlier=earlier,
             )
         elif record.event == "planned":
-            self._change(name, program=record.program, due=record.due)
+            # One that has run before, and ended, is to come anew.
+            self._change(
+                name,
+                program=record.program,
+                due=record.due,
+                pid=0,
+                exited=None,
+                status=None,
+                state=None,
+                descriptors=(),
+            )
         elif record.pid == process.pid:
             self._change(name, exited=record.t, status=record.status, rate=0.0)
             self._span(name, Span(record.t, "exited"))
@@ -166,10 +179,7 @@ class _Folding:
         self._calls.append(record)
         name = key(record.process, record.cell)
         if record.errno in ("EAGAIN", "EINTR"):
-            if name not in self._empties:
-                self._process(record.process, record.cell, record.pid)
-                self._empties[name] = list(self._processes[name].empties)
-            self._empties[name].append(record.end)
+            self._empty_handed(record.process, record.cell, record.pid, record.end)
         if record.result is None:
             # Kept beside the recent calls, which are soon forgotten: the summary counts it.
             _, process = self._process(record.process, record.cell, record.pid)
@@ -182,8 +192,15 @@ class _Folding:
         elif record.name in _RECEIVES:
             self._received(record, name)
 
+    def _empty_handed(self, role: str, cell: str | None, pid: int, t: int) -> None:
+        name, process = self._process(role, cell, pid)
+        if name not in self._empties:
+            self._empties[name] = list(process.empties)
+        self._empties[name].append(t)
+
     def _sent(self, record: Call | Access, name: str) -> None:
         for message in record.message:
+            message = key(message, record.cell)  # each cell counts its messages from 1
             known = self._links.pop(message, None)
             self._links[message] = Link(
                 message,
@@ -196,6 +213,7 @@ class _Folding:
 
     def _received(self, record: Call | Access, name: str) -> None:
         for message in record.message:
+            message = key(message, record.cell)
             known = self._links.get(message)
             sender = known.sender if known is not None else message.partition(":")[0]
             sent = known.sent if known is not None else record.begin
@@ -265,7 +283,14 @@ class _Folding:
         self._channels[record.object] = ChannelState(record, fill, peak)
 
     def event(self, record: Event) -> None:
+        if record.name == REFUSED and record.process is not None:
+            # No call may have failed: the sender found by another that nobody would take it.
+            self._empty_handed(record.process, record.cell, 0, record.t)
+            return
         self._events.append(record)
+        if record.name == "caption":
+            # Kept beside the recent events, which a busy mechanism soon forgets.
+            self._said = record
 
     def command(self, record: Command) -> None:
         if record.outcome is not None:

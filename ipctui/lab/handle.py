@@ -15,9 +15,11 @@ from ipctui.trace.ring import (
     ATTEND_BIT,
     HELD_BIT,
     PACED_BIT,
+    PHASE_HELD,
     W_CONTROL,
     W_GATE,
     W_INTERVAL,
+    W_PHASE,
     W_PID,
     W_SIZE,
     W_STEPS,
@@ -99,6 +101,13 @@ class Handle:
     def held(self) -> bool:
         """Whether the user holds it at its gate."""
         return bool(self.ring.words[W_GATE] & HELD_BIT)
+
+    @property
+    def still(self) -> bool:
+        """Whether it stands at its gate and makes no call before it is released, stepped or asked for something."""
+        words = self.ring.words
+        granted = words[W_STEPS] != words[W_STEPS_TAKEN]
+        return self.held and words[W_PHASE] == PHASE_HELD and not granted and not self.requests
 
     @property
     def answers(self) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ipctui.worker.names import Kind, owner_lives, remove
+
+_SLOT = re.compile(r"/ipctui-[0-9]+-[0-9]+-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,9 @@ class Leftover:
             os.rmdir(self.name)
         else:
             remove(self.kind, self.name)
+        if self.kind == "shm" and _SLOT.fullmatch(self.name):
+            # Semaphores of System V have a number alone: theirs is in the name of the segment that they belong to.
+            remove("semaphores", self.name)
 
 
 def find_leftovers() -> tuple[Leftover, ...]:

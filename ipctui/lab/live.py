@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from ipctui.lab.recorder import LIMIT, Recorder
 from ipctui.lab.session import Lab
 from ipctui.lab.state import LabState
 from ipctui.lab.timeline import Cursor
-from ipctui.trace.records import Event
+from ipctui.trace.records import Event, Record
 
 
 class Live:
@@ -75,6 +75,11 @@ class Live:
     def recording(self) -> bool:
         """Whether it is being recorded."""
         return self.recorder is not None and self.recorder.active
+
+    @property
+    def listeners(self) -> list[Callable[[Sequence[Record]], None]]:
+        """Who is told of every batch."""
+        return self.lab.listeners
 
     def now(self) -> int:
         """Nanoseconds since the clock's zero."""

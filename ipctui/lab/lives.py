@@ -95,7 +95,8 @@ class Lives:
             operation = handle.ring.operations[failed.operation]
             name = error_name(words[W_FAILED_ERRNO])
             data = {"call": operation.name, "fd": failed.fd, "errno": name, "why": os.strerror(words[W_FAILED_ERRNO])}
-            records.append(Event(t, "failed", handle.role, data, handle.cell))
+            limits = self._watcher.limits()
+            records.append(Event(t, "failed", handle.role, {**data, "limits": limits} if limits else data, handle.cell))
         records += [
             Process(t, handle.role, handle.pid, "exited", handle.ppid, handle.start_time, status, cell=handle.cell),
             self._watcher.ended(handle, status),

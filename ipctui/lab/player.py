@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ipctui.lab.channel import Channel
-from ipctui.lab.fold import fold
 from ipctui.lab.state import LabState
 from ipctui.lab.summary import summary
 from ipctui.lab.survey import Ticker
-from ipctui.lab.timeline import Chunk, Cursor, Timeline, packed
+from ipctui.lab.timeline import Chunk, Cursor, Timeline, folded, packed
 from ipctui.trace.lines import Line
 from ipctui.trace.recording import RecordingError, RecordingFile
 from ipctui.trace.records import Checkpoint, Header, Record, Summary
@@ -53,7 +52,7 @@ class RecordingTimeline(Timeline):
         self.done = False
         self.ready = threading.Event()
         """Set once something can be shown."""
-        self._start = fold(LabState(), (file.header,), None)
+        self._start, _ = folded(LabState(), (file.header,), channel.reduce)
         self._stop = False
 
     def index(self) -> None:

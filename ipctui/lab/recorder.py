@@ -88,7 +88,7 @@ class Recorder:
         self._waiting: deque[_Batch] = deque()
         self._count = 0
         self._written = 0
-        self._dropped: dict[str, int] = {}
+        self._dropped: dict[tuple[str, str | None], int] = {}
         self._ending = threading.Event()
         self._ended = False
         beginning = self._beginning() if midway else []
@@ -160,7 +160,8 @@ class Recorder:
         for record in records:
             # A call in flight at the end belongs to the summary.
             if isinstance(record, Access) or (isinstance(record, Call) and record.result is not None):
-                self._dropped[record.process] = self._dropped.get(record.process, 0) + 1
+                place = (record.process, record.cell)
+                self._dropped[place] = self._dropped.get(place, 0) + 1
                 self.lost += 1
             else:
                 kept.append(record)
@@ -170,7 +171,7 @@ class Recorder:
 
     def _lost_records(self) -> list[Record]:
         dropped, self._dropped = self._dropped, {}
-        return [Lost(self._latest.t, count, NOT_WRITTEN, process) for process, count in dropped.items()]
+        return [Lost(self._latest.t, count, NOT_WRITTEN, *place) for place, count in dropped.items()]
 
     def _finish(self) -> None:
         self._ending.set()

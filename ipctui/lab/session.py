@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ipctui.kernel.descriptors import Descriptor
 from ipctui.lab import commands
-from ipctui.lab.channel import Channel, Observer, Seen, Variant
+from ipctui.lab.channel import Channel, Guarded, Observer, Seen, Variant, lacking
 from ipctui.lab.collect import Collector
 from ipctui.lab.figures import Figures
 from ipctui.lab.fold import fold
 from ipctui.lab.handle import Handle
+from ipctui.lab.intake import MOST_RECORDS, drained, header_of
 from ipctui.lab.launch import LauncherClient, LauncherError
 from ipctui.lab.listing import Listing
 from ipctui.lab.lives import Lives
@@ -25,27 +24,20 @@ from ipctui.lab.tables import Tables, ends_of
 from ipctui.lab.watch import Glance, Watcher, glance, let_settle
 from ipctui.lab.workers import Workers, has_ended
 from ipctui.trace.clock import Clock, now
-from ipctui.trace.operations import CODES
 from ipctui.trace.records import (
     Access,
     Call,
     Command,
     Event,
-    Header,
-    Lost,
     Record,
     Settings,
     State,
     Summary,
 )
 from ipctui.trace.records import Channel as ChannelRecord
-from ipctui.trace.ring import Key
 
-MOST_RECORDS = 120
-"""Records of each worker that one tick decodes; beyond it the newest win and the rest are counted as lost."""
 _STILL_EVERY = 100_000_000
 _STILL = frozenset({"held", "blocked", "stopped"})
-_WRITE = CODES["write"]
 
 
 class LabError(Exception):
@@ -99,29 +91,13 @@ class Lab:
         beginning: list[Record] = []
         if self.state.header is None:
             self.clock = Clock.start()
-            beginning.append(self._header(listing))
+            beginning.append(header_of(self.channel, self.chosen, self.values, self.clock, listing))
         self._collector = Collector(self.clock, listing, lone=not plan.pieces)
         self._watcher = Watcher(self.clock, listing, self._observer)
         self._lives = Lives(self.clock, self.workers, listing, self._collector, self._watcher, lambda: self.state)
         beginning += self._lives.beginning()
         self._unread += beginning
         self._fold(beginning)
-
-    def _header(self, listing: Listing) -> Header:
-        return Header(
-            self.channel.name,
-            self.chosen.name,
-            self.values,
-            self.clock.started,
-            {
-                "system": platform.system(),
-                "release": platform.release(),
-                "machine": platform.machine(),
-                "python": platform.python_version(),
-                "cpus": os.cpu_count(),
-            },
-            {**listing.describe(), "c": self.channel.listing(self.chosen)},
-        )
 
     # Living.
 
@@ -203,7 +179,8 @@ class Lab:
         self._queued = []
         records += self._births()
         glances = {id(handle): glance(handle) for handle in self.handles if handle.alive}
-        calls = self._drain(t, records)
+        calls, lost = drained(self.handles, self._collector, t)
+        records += lost
         self._tables.refresh(self.handles, t)
         records += self._figures.due(self.handles, self._collector, t)
         self.seen = self._look_around()
@@ -224,23 +201,6 @@ class Lab:
         self._tables.stale |= bool(born)
         return [self._lives.birth(handle) for handle in born]
 
-    def _drain(self, t: int, records: list[Record]) -> list[Call | Access]:
-        drained = [(handle, handle.ring.read(MOST_RECORDS)) for handle in self.handles if handle.pid]
-        calls: list[Call | Access] = []
-        # Writes first: they tell which message lies where, which a read of the same tick needs.
-        for wanted in (True, False):
-            for handle, entries in drained:
-                part = [entry for entry in entries if (Key.of(entry.key).operation == _WRITE) is wanted]
-                calls += self._collector.records(handle, part)
-        for handle, _ in drained:
-            ring = handle.ring
-            for count, why in ((ring.overwritten, "overwritten"), (ring.skipped, "not folded")):
-                if count:
-                    records.append(Lost(t, count, why, handle.role, handle.cell))
-            ring.overwritten = ring.skipped = 0
-        calls.sort(key=lambda call: call.end)
-        return calls
-
     def _look_around(self) -> list[Seen]:
         return [
             Seen(
@@ -250,6 +210,7 @@ class Lab:
                 self._tables.of(handle.pid),
                 self._collector.counters(handle, 0, None),
                 handle.cell,
+                handle.still,
             )
             for handle in self.handles
             if handle.alive
@@ -274,6 +235,7 @@ class Lab:
         self._tables.drop(handle.pid)
         # What it did between this tick's drain and its end comes before its end.
         last = self._collector.records(handle, handle.ring.read(MOST_RECORDS))
+        self._collector.ended(handle.pid)
         return [*last, *self._lives.farewell(handle)]
 
     def _worker_errors(self, t: int) -> list[Record]:
@@ -309,10 +271,17 @@ class Lab:
         Raises:
             UsageError: nobody can be added.
         """
+        self._ready()
         try:
             return "done" if self.workers.add(role, text, by) else None
         except (LauncherError, OSError) as error:
             raise UsageError(f"add {role}: {error}") from None
+
+    def arrived(self, handle: Handle) -> bool:
+        """Whether a process has begun to live, waiting a moment for one that has just been started by itself."""
+        self.workers.await_birth(handle)
+        self._queued += self._births()
+        return bool(handle.pid)
 
     def start(self, handle: Handle) -> None:
         """Start a process that was to start later.
@@ -320,6 +289,7 @@ class Lab:
         Raises:
             UsageError: it could not be started.
         """
+        self._ready()
         try:
             self.workers.start_now(handle)
         except LauncherError as error:
@@ -331,6 +301,7 @@ class Lab:
         Raises:
             UsageError: it could not be started.
         """
+        self._ready()
         if handle.alive:
             handle.signal(signal.SIGKILL)
             has_ended(handle, 1.0)
@@ -345,11 +316,23 @@ class Lab:
         self._figures.forget(handle.name)
         self._watcher.forget(handle.name)
 
+    def _ready(self, anew: bool = False) -> None:
+        observer: object = self.observer
+        if isinstance(observer, Guarded):
+            observer.ready(anew)
+
     def restart(self, variant: str | None = None, held: bool | None = None, anew: bool = False) -> None:
         """End all workers and begin again.
 
         Another variant, or other parameters (`anew`), make another session: with a clock and a header of its own.
+
+        Raises:
+            UsageError: it cannot begin again, and has not been ended.
         """
+        other = next((one for one in self.channel.variants if one.name == variant), self.chosen)
+        if other != self.chosen and (why := lacking(self.channel, other)):
+            raise UsageError(f"{other.name} does not run here: {why}")
+        self._ready(anew=True)
         if self.alive:
             last = self._tick()
             self._unread += last

@@ -65,6 +65,11 @@ class ProcessState:
     cell: str | None = None
     due: int | None = None
 
+    @property
+    def name(self) -> str:
+        """CELL/ROLE, or the role alone: by it a state keeps it, commands and keys name it."""
+        return f"{self.cell}/{self.role}" if self.cell else self.role
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
@@ -84,6 +89,7 @@ class LabState:
         lost: Records missing from the stream, by (process, why).
         unknown: Records of kinds that this version does not know.
         facts: What the mechanism itself remembers (Channel.reduce).
+        told: What a lecture's file says of this moment: its latest `caption` event.
     """
 
     header: Header | None = None
@@ -97,6 +103,7 @@ class LabState:
     lost: Mapping[tuple[str, str], int] = field(default_factory=dict)
     unknown: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
+    told: Event | None = None
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -12,21 +12,27 @@ import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ipctui.lab import strace_sets
 from ipctui.trace.ring import PAYLOAD, Key
 from ipctui.trace.text import strace_string
 
 _FCNTL = {
     value: name
     for name, value in vars(fcntl).items()
-    if name in ("F_GETFL", "F_SETFL", "F_GETFD", "F_SETFD", "F_SETPIPE_SZ", "F_GETPIPE_SZ")
+    if name.startswith(("F_GETF", "F_SETF", "F_SETP", "F_GETP", "F_ADD_SEALS", "F_GET_SEALS", "F_SETOWN"))
 }
+_SEALS = tuple((getattr(fcntl, name, 0), name) for name in ("F_SEAL_SEAL", "F_SEAL_SHRINK", "F_SEAL_GROW"))
 _FLAGS = tuple(
     (getattr(os, name, 0), name)
-    for name in ("O_CREAT", "O_EXCL", "O_TRUNC", "O_APPEND", "O_NONBLOCK", "O_DIRECT", "O_CLOEXEC")
+    for name in ("O_CREAT", "O_EXCL", "O_TRUNC", "O_APPEND", "O_NONBLOCK", "O_ASYNC", "O_DIRECT", "O_CLOEXEC")
 )
 _ACCESS = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")
 _PROTECTIONS = tuple((getattr(mmap, name, 0), name) for name in ("PROT_READ", "PROT_WRITE", "PROT_EXEC"))
 _MAPPINGS = tuple((getattr(mmap, name, 0), name) for name in ("MAP_SHARED", "MAP_PRIVATE", "MAP_ANONYMOUS"))
+_MESSAGE_FLAGS = tuple(
+    (getattr(socket, name, 0), name)
+    for name in ("MSG_PEEK", "MSG_TRUNC", "MSG_DONTWAIT", "MSG_WAITALL", "MSG_NOSIGNAL", "MSG_CMSG_CLOEXEC")
+)
 _LOW = 0xFFFFFFFF
 _FOLDER = "/dev/shm"
 
@@ -94,7 +100,16 @@ def _pipe(made: _Made) -> str:
 def _fcntl(made: _Made) -> str:
     command = _FCNTL.get(made.argument, str(made.argument))
     value = flags_text(made.extra, access=True) if command in ("F_SETFL",) else str(made.extra)
+    if command == "F_ADD_SEALS":
+        value = _bits(made.extra, _SEALS)
+    elif command == "F_SETFD":
+        value = "FD_CLOEXEC" if made.extra & fcntl.FD_CLOEXEC else "0"
     return f"{made.fd}, {command}, {value}"
+
+
+def _remote(made: _Made) -> str:
+    pid, size = made.extra & 0xFFFFFF, made.extra >> 24
+    return f"{pid}, [{{iov_len={size}}}], 1, [{{iov_base={made.argument:#x}, iov_len={size}}}], 1, 0"
 
 
 def _signal(made: _Made) -> str:
@@ -139,12 +154,24 @@ def _mmap(made: _Made) -> str:
     return f"NULL, {made.argument}, {protection}, {flags}, {fd}, 0"
 
 
+def _message_flags(flags: int) -> str:
+    return _bits(flags & _LOW, _MESSAGE_FLAGS)
+
+
+def _recv(made: _Made) -> str:
+    if made.result is None:
+        return _read(made)
+    if not made.argument:  # only the length was asked for
+        return f"{made.fd}, NULL, 0, {_message_flags(made.extra)}"
+    return f"{_read(made)}, {_message_flags(made.extra)}"
+
+
 def _sendmsg(made: _Made) -> str:
-    return f"{made.fd}, {_header(made, made.given(), made.argument)}, {made.number()}"
+    return f"{made.fd}, {_header(made, made.given(), made.argument)}, {_message_flags(made.extra)}"
 
 
 def _recvmsg(made: _Made) -> str:
-    return f"{made.fd}, {_header(made, made.taken(), made.argument)}, {made.number()}"
+    return f"{made.fd}, {_header(made, made.taken(), made.argument)}, {_message_flags(made.extra)}"
 
 
 def _header(made: _Made, text: str, size: int) -> str:
@@ -192,9 +219,41 @@ def _mq_notify(made: _Made) -> str:
     return f"{made.fd}, {{sigev_notify=SIGEV_SIGNAL, sigev_signo={number}}}"
 
 
+_LEVELS = {
+    socket.SOL_SOCKET: ("SOL_SOCKET", "SO_"),
+    socket.IPPROTO_IP: ("SOL_IP", "IP_"),
+    socket.IPPROTO_TCP: ("SOL_TCP", "TCP_"),
+}
+"""The levels of setsockopt(2) that are told by name, and how their options' names begin."""
+_OPTIONS = {
+    (level, number): name
+    for level, (_, prefix) in _LEVELS.items()
+    for name, number in sorted(vars(socket).items())
+    if name.startswith(prefix) and isinstance(number, int)
+}
+
+
 def _option(made: _Made) -> str:
-    level = "SOL_SOCKET" if made.argument == socket.SOL_SOCKET else str(made.argument)
-    return f"{made.fd}, {level}, {made.extra}"
+    level = _LEVELS.get(made.argument, (str(made.argument),))[0]
+    return f"{made.fd}, {level}, {_OPTIONS.get((made.argument, made.extra), made.extra)}"
+
+
+def _sendto(made: _Made) -> str:
+    return f"{_write(made)}, {made.extra & 0xFFFF}, {_endpoint(made)}"
+
+
+def _recvfrom(made: _Made) -> str:
+    return _read(made) + ("" if made.result is None else f", {made.extra & 0xFFFF}, {_endpoint(made)}")
+
+
+def _endpoint(made: _Made) -> str:
+    """Where a datagram goes, or whence it came: `127.0.0.1:5000` (worker.datagrams.pack_endpoint)."""
+    host, port = made.extra >> 32, made.extra >> 16 & 0xFFFF
+    return f"{socket.inet_ntoa(host.to_bytes(4, 'big'))}:{port}" if host or port else "NULL"
+
+
+def _told(made: _Made) -> str:
+    return f"{made.label or '?'}, {made.argument}" + (f", {made.extra & _LOW} bytes" if made.extra else "")
 
 
 def _lock(made: _Made) -> str:
@@ -251,17 +310,45 @@ _PRINT: dict[str, Callable[[_Made], str]] = {
     "getsockname": lambda made: f"{made.fd}, {_text(made.payload)}",
     "getsockopt": _option,
     "setsockopt": _option,
-    "send": lambda made: f"{_write(made)}, {made.extra}",
-    "recv": lambda made: _read(made) + ("" if made.result is None else f", {made.extra}"),
+    "send": lambda made: f"{_write(made)}, {_message_flags(made.extra)}",
+    "recv": _recv,
     "sendmsg": _sendmsg,
     "recvmsg": _recvmsg,
+    "sendto": _sendto,
+    "recvfrom": _recvfrom,
+    "getpeername": lambda made: f"{made.fd}, {_text(made.payload)}",
+    "fsync": lambda made: str(made.fd),
+    "rename": lambda made: f"{strace_string((made.label or '?').encode(), 0, 255)}, {_text(made.payload)}",
+    "call": _told,
+    "tell": _told,
     "poll": _poll,
     "epoll_create1": lambda made: str(made.argument),
     "epoll_ctl": _epoll_ctl,
     "epoll_wait": lambda made: f"{made.fd}, {made.argument}, {made.number()}",
     "eventfd": lambda made: f"{made.argument}, {made.extra}",
+    "io_uring_setup": lambda made: f"{made.argument}, …",
+    "io_uring_enter": lambda made: f"{made.fd}, {made.argument}, 0, 0, NULL, 0",
+    "io_uring_prep_read": lambda made: f"{made.fd}, {made.argument}",
+    "io_uring_peek_cqe": _read,
+    "aio_read": lambda made: f"{{aio_fildes={made.fd}, aio_nbytes={made.argument}}}",
+    "aio_return": _read,
+    "sigaction": lambda made: f"{_constant(signal.Signals, made.argument)}, …",
+    "notice": lambda made: "SIGIO",
+    "work": lambda made: "",
+    "clock_gettime": lambda made: "CLOCK_MONOTONIC",
     "nice": lambda made: str(made.argument),
     "sched_yield": lambda made: "",
+    "process_vm_readv": _remote,
+    "process_vm_writev": _remote,
+    "prctl": lambda made: f"{'PR_SET_DUMPABLE' if made.argument == 4 else made.argument}, {made.extra}",
+    "sched_setaffinity": lambda made: f"0, 8, [{made.argument}]",
+    "lseek": lambda made: f"{made.fd}, {made.argument}, {('SEEK_SET', 'SEEK_CUR', 'SEEK_END')[made.extra % 3]}",
+    "capset": lambda made: f"{{pid=0}}, -{1 << made.argument & (1 << 64) - 1:#x}",
+    "execve": lambda made: _text(made.payload),
+    "semget": lambda made: strace_sets.semget(made.argument, made.extra),
+    "semop": lambda made: strace_sets.semop(made.argument, made.extra, made.payload),
+    "semctl": lambda made: strace_sets.semctl(made.argument, made.extra, made.payload),
+    "fallocate": lambda made: f"{made.fd}, {strace_sets.fallocate(made.argument, made.extra)}",
     "clock_nanosleep": lambda made: f"CLOCK_MONOTONIC, 0, {made.argument / 1e9:g} s",
 }
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import errno
+import fcntl
+import os
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
+from ipctui.kernel import libc
+from ipctui.kernel.descriptors import Descriptor
+from ipctui.kernel.own import lift
 from ipctui.kernel.pipes import PipeView
 from ipctui.lab.channel import Seen
+from ipctui.lab.parameters import UsageError, number
 from ipctui.trace.records import Item
 from ipctui.trace.text import grouped, readable
 from ipctui.worker.messages import END, envelope
@@ -14,6 +22,7 @@ PIPE_BUF = 4096
 """The largest write that is never torn apart (PIPE_BUF, limits.h; pipe(7)): 4,096 bytes on Linux."""
 
 _SHOWN = 24
+_F_SETPIPE_SZ = 1031  # include/uapi/linux/fcntl.h; Python names it on Linux only
 
 Contents = tuple[int | None, tuple[Item, ...], Item | None]
 """How many messages (None: unknown), the oldest of them, and the youngest when it is not the only one."""
@@ -84,3 +93,51 @@ def half_written(
                 read += count.bytes
     done = read + view.used - written
     return (done, size) if writers <= 1 and 0 < done <= size else None
+
+
+def largest_capacity() -> tuple[int, str]:
+    """The largest capacity in bytes that this user may ask for (pipe(7)), and where that is written."""
+    try:
+        return int(Path("/proc/sys/fs/pipe-max-size").read_text()), "/proc/sys/fs/pipe-max-size"
+    except (OSError, ValueError):
+        return 1 << 20, "the kernel's default of pipe-max-size"
+
+
+def set_capacities(words: Sequence[str], ends: Iterable[tuple[Seen, Descriptor]], nobody: str) -> str:
+    """F_SETPIPE_SZ (fcntl(2)) through one end of every object, to the one number in `words`: the outcome in a sentence.
+
+    Args:
+        nobody: What is said when there is no end.
+
+    Raises:
+        UsageError: no such number, no end, or the kernel refuses.
+    """
+    most, origin = largest_capacity()
+    wanted = number(words[0], whole=True) if len(words) == 1 else None
+    least = os.sysconf("SC_PAGESIZE")
+    if wanted is None or not least <= wanted <= most:
+        raise UsageError(f"capacity: a whole number from {least:,} to {most:,} bytes ({origin})")
+    got: dict[str, int] = {}
+    for seen, row in ends:
+        if row.target not in got:
+            got[row.target] = _set_capacity(seen, row.number, int(wanted))
+    if not got:
+        raise UsageError(f"capacity: {nobody}")
+    return ", ".join(f"{os.path.basename(place)} now {grouped(size)} bytes" for place, size in got.items())
+
+
+def _set_capacity(seen: Seen, fd: int, wanted: int) -> int:
+    try:
+        copy = lift(libc.pidfd_getfd(seen.pidfd, fd))
+    except OSError as error:
+        raise UsageError(
+            f"capacity: the kernel refuses a copy of descriptor {fd} of {seen.role}: {error.strerror}"
+        ) from None
+    try:
+        return fcntl.fcntl(copy, _F_SETPIPE_SZ, wanted)
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            raise UsageError(f"capacity: EBUSY, what it holds does not fit into {grouped(wanted)} bytes") from None
+        raise UsageError(f"capacity: {error.strerror} for {grouped(wanted)} bytes") from None
+    finally:
+        os.close(copy)

@@ -21,11 +21,14 @@ WHAT = ("call", "message", "blocked", "mark")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment that the user marked, with the words it was given."""
+    """A moment that the user marked, with the words it was given; `ko` is the same in Korean, where a lecture's file
+    has both.
+    """
 
     position: int
     t: int
     text: str
+    ko: str = ""
 
 
 class Ticker:
@@ -92,7 +95,8 @@ class Survey:
                 self._wakes(key(record.process, record.cell), t)
         elif isinstance(record, Event) and record.name == "mark":
             self.stops["mark"].append(self.position)
-            self.marks.append(Mark(self.position, t, str(record.data.get("text", ""))))
+            words = (str(record.data.get(name, "")) for name in ("text", "ko"))
+            self.marks.append(Mark(self.position, t, *words))
 
     def _state(self, record: State, t: int) -> None:
         name = key(record.process, record.cell)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from ipctui.kernel import inet_tables
 from ipctui.kernel.descriptors import Descriptor, descriptors, find_holders
+from ipctui.kernel.unix_sockets import peer_inode, table
 from ipctui.lab.channel import Seen
 from ipctui.lab.handle import Handle
 from ipctui.trace.records import Descriptors, Held, Record
 
 _EVERY = 1_000_000_000
 _KINDS = frozenset({"pipe", "fifo", "socket", "mqueue", "memfd", "shm"})
+_PASSING = "/dev/shm/sem."
+"""Files that sem_open(3) opens, maps and closes by itself: no descriptors of the program's."""
 _CHANGES = frozenset(
     (
         *("pipe", "pipe2", "fork", "close", "fcntl", "open", "shm_open", "mq_open", "mq_close", "memfd_create"),
-        *("socket", "socketpair", "accept", "recvmsg", "eventfd", "epoll_create1"),
+        *("socket", "socketpair", "accept", "recvmsg", "eventfd", "epoll_create1", "execve"),
     )
 )
 """Operations after which a descriptor table may be another."""
@@ -43,9 +47,12 @@ class Tables:
         self.outsiders: dict[str, dict[str, str]] = {}
         self._tables: dict[int, tuple[Descriptor, ...]] = {}
         self._read_at = -_EVERY
+        self._inet_at = -_EVERY
         self._calls = 0
         self._closed: dict[str, dict[int, Held]] = {}
         self._told: dict[str, tuple[Held, ...]] = {}
+        self._peers: dict[str, str] = {}
+        self._listening: frozenset[str] = frozenset()
 
     def of(self, pid: int) -> tuple[Descriptor, ...]:
         """The table of a process as it was read last, without its standard descriptors."""
@@ -76,9 +83,32 @@ class Tables:
                     self._tables[handle.pid] = tuple(row for row in descriptors(handle.pid) if row.number > 2)
                 except OSError:
                     self.drop(handle.pid)
+        self._find_peers(t)
         if t - self._read_at >= _EVERY:
             self._read_at = t
             self._find_outsiders({handle.pid for handle in handles})
+
+    def _find_peers(self, t: int) -> None:
+        """By the kernel's word, which socket each is connected to (the two ends differ by name), and which listen."""
+        sockets = {row.target for table in self._tables.values() for row in table if row.kind == "socket"}
+        # Neither changes while the socket lives: only what was not known yet is asked for.
+        known = {place: peer for place, peer in self._peers.items() if place in sockets}
+        listening = self._listening & sockets
+        for place in sockets - known.keys() - listening:
+            peer = peer_inode(int(place[len("socket:[") : -1]))
+            if peer:
+                known[place] = f"socket:[{peer}]"
+        alone = sockets - known.keys() - listening
+        rows = table() if alone else ()
+        heard = {f"socket:[{row.inode}]" for row in rows if row.listening}
+        if alone - {f"socket:[{row.inode}]" for row in rows} and t - self._inet_at >= _EVERY:
+            # The table of TCP takes milliseconds: what has come since is known when it is read next.
+            self._inet_at = t
+            ends, doors = inet_tables.ends(inet_tables.table("tcp"))
+            heard |= {f"socket:[{inode}]" for inode in doors}
+            known |= {f"socket:[{inode}]": f"socket:[{peer}]" for inode, peer in ends.items()}
+        self._peers = {place: peer for place, peer in known.items() if place in sockets}
+        self._listening = listening | (alone & heard)
 
     def _find_outsiders(self, ours: set[int]) -> None:
         """Processes that are no workers and hold one of our objects: a leak, or somebody who looks on."""
@@ -109,19 +139,30 @@ class Tables:
             row.number: Held(
                 row.number,
                 row.target,
-                row.access,
+                "listen" if row.target in self._listening else row.access,
                 row.nonblocking,
                 row.close_on_exec,
                 row.packets,
-                _other_ends(seen.name, row, holders.get(row.target, ())),
+                self._other_ends(seen.name, row, holders),
             )
             for row in seen.descriptors
-            if row.kind in _KINDS
+            if row.kind in _KINDS and not row.target.startswith(_PASSING)
         }
         before = {row.fd: row for row in self._told.get(seen.name, ())} | self._closed.get(seen.name, {})
         for fd, gone in before.items():
             rows.setdefault(fd, Held(fd, gone.object, f"{gone.end.removesuffix(' closed')} closed"))
         return tuple(rows[fd] for fd in sorted(rows))
+
+    def _other_ends(
+        self, name: str, row: Descriptor, holders: dict[str, list[tuple[str, int, str]]]
+    ) -> tuple[tuple[str, int], ...]:
+        """Who holds the other end: the peer's of a socket; readers of a writer's and the reverse; else all others."""
+        if row.target in self._peers:
+            return tuple((other, fd) for other, fd, _ in holders.get(self._peers[row.target], ()))
+        same = holders.get(row.target, ())
+        if row.access in ("read", "write"):
+            return tuple((other, fd) for other, fd, access in same if access != row.access)
+        return tuple((other, fd) for other, fd, _ in same if other != name)
 
     def _note_closed(self, seen: Sequence[Seen]) -> None:
         """Remember ends that were closed before anybody looked: a program closes what it does not use at once.
@@ -131,16 +172,9 @@ class Tables:
         ends = {(row.target, row.number): row.access for rows in self._tables.values() for row in rows}
         for each in seen:
             for count in each.counters.calls if each.counters is not None else ():
-                if count.name != "close" or count.fd is None or count.object is None:
-                    continue
+                if count.name != "close" or count.fd is None or count.object is None or "[" not in count.object:
+                    continue  # what is opened by a name has in each process a number of its own
                 end = ends.get((count.object, count.fd))
                 if end is not None:
                     closed = self._closed.setdefault(each.name, {})
                     closed.setdefault(count.fd, Held(count.fd, count.object, f"{end} closed"))
-
-
-def _other_ends(name: str, row: Descriptor, holders: Sequence[tuple[str, int, str]]) -> tuple[tuple[str, int], ...]:
-    """Who holds the other end of an object: readers of a writer's and the reverse, others of one that does both."""
-    if row.access in ("read", "write"):
-        return tuple((other, fd) for other, fd, access in holders if access != row.access)
-    return tuple((other, fd) for other, fd, _ in holders if other != name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -32,6 +32,21 @@ def packed(value: object) -> bytes:
 def unpacked(raw: bytes) -> Any:
     """The value again."""
     return pickle.loads(zlib.decompress(raw))
+
+
+def folded(state: LabState, records: Sequence[Record], reduce: Reduce | None) -> tuple[LabState, int]:
+    """The state after records, and how many of them did not fit: those of a damaged stream are left out."""
+    try:
+        return fold(state, records, reduce), 0
+    except Exception:
+        # Whatever was wrong with one record must not take the others with it.
+        unfit = 0
+        for record in records:
+            try:
+                state = fold(state, (record,), reduce)
+            except Exception:
+                unfit += 1
+        return state, unfit
 
 
 @dataclass(slots=True)
@@ -163,18 +178,19 @@ class Timeline:
             return None
         return self._load(chunk).records[low - chunk.first : high - chunk.first]
 
+    def after(self, position: int) -> Iterator[tuple[int, Record]]:
+        """Every record from a position on, each with the position after it, as far as the stream is known."""
+        for chunk in list(self.chunks):
+            if chunk.last <= position:
+                continue
+            skipped = max(position - chunk.first, 0)
+            yield from enumerate(self._load(chunk).records[skipped:], chunk.first + skipped + 1)
+
     def folded(self, state: LabState, records: Sequence[Record]) -> LabState:
         """The state after records; of a damaged stream those that do not fit are left out."""
-        try:
-            return fold(state, records, self.reduce)
-        except Exception:
-            # Whatever was wrong with one record must not take the others with it.
-            for record in records:
-                try:
-                    state = fold(state, (record,), self.reduce)
-                except Exception:
-                    self.unfit += 1
-            return state
+        state, unfit = folded(state, records, self.reduce)
+        self.unfit += unfit
+        return state
 
     def _chunk(self, position: int) -> Chunk | None:
         """The chunk whose records lead to a position."""

@@ -8,13 +8,13 @@ not let us read is `unknown`, with the reason.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ipctui.kernel import libc
 from ipctui.kernel.process import ProcessSample, exit_reason
 from ipctui.kernel.syscalls import SystemCall
-from ipctui.lab.channel import Observer, Reason, Seen, Sleep
+from ipctui.lab.channel import Limited, Observer, Reason, Seen, Sleep
 from ipctui.lab.collect import arguments
 from ipctui.lab.handle import Handle
 from ipctui.lab.listing import Listing
@@ -30,6 +30,7 @@ _SAME_CALL = {
     "epoll_wait": ("epoll_wait", "epoll_pwait"),
     "accept4": ("accept4", "accept"),
     "futex": ("futex", "futex_time64"),
+    "semtimedop": ("semtimedop", "semop"),
 }
 
 
@@ -57,6 +58,10 @@ class Watcher:
         self._listing = listing
         self._observer = observer
         self._said: dict[str, State] = {}
+
+    def limits(self) -> Mapping[str, int]:
+        """The system's limits that the mechanism knows a failed call by, where it has any."""
+        return self._observer.limits() if isinstance(self._observer, Limited) else {}
 
     def forget(self, name: str) -> None:
         """Another process has taken this place."""
@@ -180,21 +185,32 @@ class Watcher:
             argument, extra, payload = current.detail
             args = arguments(operation.name, key, argument, extra, payload, None, label)
         else:
-            args = _kernel_arguments(handle.pid, operation.name, key, call)
+            args = _kernel_arguments(handle.pid, operation.name, key, call, label)
         line = self._listing.line(ring.code_name(key.code), key.lasti)
         return Before(operation.name, args, key.fd, line), label
 
 
-def _kernel_arguments(pid: int, name: str, key: Key, call: SystemCall | None) -> str:
-    """The arguments of a call in flight from the kernel's registers, and its bytes from the process's memory."""
+def _kernel_arguments(pid: int, name: str, key: Key, call: SystemCall | None, label: str | None) -> str:
+    """The arguments of a call in flight from the kernel's registers, and its bytes from the process's memory.
+
+    A name of an object, which a register only points to, is the one that the worker has announced (`label`).
+    """
+    if name == "sem_wait" and label is not None:
+        return arguments(name, key, 0, 0, b"", None, label)
+    if name == "open" and label is not None and call is not None and call.name == "openat":
+        return arguments(name, key, call.args[2], call.args[3], b"", None, label)
     if call is None or call.name != name or call.fd != key.fd:
         return "" if key.fd is None else str(key.fd)
+    if name == "clock_nanosleep":
+        return "CLOCK_MONOTONIC, 0"  # how long stands in the process's memory, and may be gone from there
     if name == "write":
         try:
             payload = libc.process_vm_readv(pid, call.args[1], min(32, call.args[2]))
         except OSError:
             return f"{key.fd}, …, {call.args[2]}"
         return arguments(name, key, call.args[2], 0, payload, None)
+    if name == "poll":
+        return f"[{call.args[1]} descriptor{'s' * (call.args[1] != 1)}]"
     return arguments(name, key, call.args[2], 0, b"", None)
 
 

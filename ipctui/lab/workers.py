@@ -18,9 +18,10 @@ from ipctui.lab.handle import Handle, Request, prepare
 from ipctui.lab.launch import LauncherClient, LauncherError
 from ipctui.lab.parameters import UsageError
 from ipctui.trace.clock import now
-from ipctui.trace.ring import W_ENDED, W_FAILED
+from ipctui.trace.ring import W_ENDED, W_FAILED, W_OFFERED, W_SENT
 from ipctui.trace.text import readable
 from ipctui.worker import names
+from ipctui.worker.messages import letter_of
 
 START_SECONDS = 5.0
 PATIENCE = 500_000_000
@@ -76,6 +77,7 @@ class Workers:
             else:
                 self._start(handles)
                 at_once.append(handles)
+        self.handles.sort(key=lambda handle: handle.name in plan.shown_last)
         self._await(at_once, held)
 
     def _start(self, handles: Sequence[Handle]) -> None:
@@ -87,7 +89,7 @@ class Workers:
             "seats": [_seat(handle.seat) for handle in handles],
             "given": dict(plan.given),
             "limit": plan.limit,
-            "pieces": plan.pieces,
+            "letters": self._letters() if plan.pieces else None,
         }
         self._launcher.tell(request, [*fds, self._errors[1]])
         self._first_pids.add(self._launcher.expect("started", START_SECONDS)["started"])
@@ -95,16 +97,23 @@ class Workers:
             handle.ends.close()
             handle.taken_over = True
 
+    def _letters(self) -> dict[str, str]:
+        """The letter of every sender there is or is to be; of one that joins later, its number tells it."""
+        planned = {seat.role: seat.letter for tree in self.plan.trees for seat in tree}
+        return planned | {handle.role: handle.seat.letter for handle in self.handles}
+
     def _await(self, trees: Sequence[Sequence[Handle]], held: bool) -> None:
         """Wait until every process sits and answers; held from the start, the children are not forked yet."""
         deadline = time.monotonic() + START_SECONDS
         wanted = [handle for tree in trees for handle in (tree[:1] if held or tree[0].seat.held else tree)]
-        while not all(handle.born() and (held or handle.seat.held or handle.answers) for handle in wanted):
+        # Who is held before its first fork answers only after its last one.
+        mute = {tree[0].name for tree in trees if len(tree) > 1 and (held or tree[0].seat.held)}
+        while not all(handle.born() and (handle.name in mute or handle.answers) for handle in wanted):
             if time.monotonic() > deadline:
                 raise LauncherError("the workers did not start in time" + self._first_error())
             self._note(self._launcher.hear(0.001))
-            ended = self._first_pids & self._exits.keys()
-            # One that has done all its work already is no failure.
+            ended = self._first_pids & self._exits.keys() - {handle.born() for handle in wanted}
+            # One that sat down has told by itself, or will, how it ended: all its work done, or by a call that failed.
             if ended and not all(handle.born() for handle in wanted):
                 raise LauncherError(f"a worker ended at once: {self._exits[ended.pop()]}" + self._first_error())
         for handle in self.handles:
@@ -115,6 +124,12 @@ class Workers:
         return f": {text.strip().splitlines()[-1]}" if text.strip() else ""
 
     # Living.
+
+    def await_birth(self, handle: Handle) -> None:
+        """Wait a moment for a process that has just been started by itself, until it sits and answers."""
+        deadline = now() + PATIENCE
+        while self.alone(handle) and not (handle.born() and handle.answers) and now() < deadline:
+            time.sleep(0.001)
 
     def newborn(self) -> list[Handle]:
         """Those that have sat down since the last look."""
@@ -199,10 +214,10 @@ class Workers:
             raise UsageError(f"add {role}: {plan.no_more or 'this variant has no place for another'}")
         kin = [handle for handle in self.handles if handle.role.rstrip(string.digits) == base]
         number = max((int(handle.role[len(base) :] or 1) for handle in kin), default=0) + 1
-        letter = string.ascii_lowercase[number % 26]
+        letter = letter_of(number)
         if base in plan.newcomers:
             template = plan.newcomers[base]
-            living = [handle for handle in kin if handle.alive]
+            living = [handle for handle in kin if handle.alive and handle.seat.sends == template.sends]
             rate, size = (living[0].rate, living[0].size) if living else (template.rate, self.handles[0].size)
             seat = replace(template, role=f"{base}{number}" if kin else base, letter=letter, rate=rate)
             handle = prepare(seat, size, seat.held)
@@ -228,17 +243,31 @@ class Workers:
         if not asked:
             raise UsageError(f"add {role}: {parent.role} has just ended")
 
+    def takes_up(self, handle: Handle, program: str) -> None:
+        """Note that a worker runs another program from now on, and with it whoever is started in its place or added."""
+        old = handle.seat.program
+        handle.seat = replace(handle.seat, program=program)
+        newcomers = {
+            role: replace(seat, program=program) if seat.program == old else seat
+            for role, seat in self.plan.newcomers.items()
+        }
+        self.plan = replace(self.plan, newcomers=newcomers)
+
     def alone(self, handle: Handle) -> bool:
         """Whether a process was started by itself, so that it can be started again without the others."""
         return len(self._trees.get(handle.name, ())) == 1
 
     def renew(self, old: Handle) -> Handle:
-        """Start another process in the place of one that has ended; it begins with the same rate, size and gate.
+        """Start another process in the place of one that has ended, with the same rate, size and gate.
+
+        Its messages are numbered on, so that no two of a session have the same name.
 
         Raises:
             LauncherError: it could not be started.
         """
-        seat = replace(old.seat, rate=old.rate)
+        # One more: the last of them is perhaps not counted as sent.
+        begun = old.seat.first + max(old.ring.words[W_SENT], old.ring.words[W_OFFERED]) + 1
+        seat = replace(old.seat, rate=old.rate, first=begun)
         handle = prepare(seat, old.size, old.held)
         self.handles[self.handles.index(old)] = handle
         self._trees[handle.name] = (handle,)
@@ -309,4 +338,5 @@ def has_ended(handle: Handle, seconds: float) -> bool:
 
 
 def _seat(seat: PlannedSeat) -> dict[str, Any]:
-    return {"role": seat.role, "letter": seat.letter, "paced": list(seat.paced)}
+    paced, first = list(seat.paced), seat.first
+    return {"role": seat.role, "cell": seat.cell, "letter": seat.letter, "paced": paced, "first": first}

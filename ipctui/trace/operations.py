@@ -8,6 +8,9 @@ An operation that asks the kernel only when it must sleep, or must wake a sleepe
 without a system call and one with futex(2). The worker knows before it makes the operation which of them it is (but
 for the time between its look and the C library's, some tens of nanoseconds), so that counters tell how many reached
 the kernel. Likewise `load` and `store` have a row for words and one for slots, which hold messages.
+
+`call` and `tell` make no system call either: a program says by them that it calls a remote procedure, or that something
+has happened which no single system call tells. `tell_rest` carries what of that finds no room in one record.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-_LATER = {"unlink": "unlinkat", "poll": "ppoll", "epoll_wait": "epoll_pwait"}
+_LATER = {"unlink": "unlinkat", "rename": "renameat", "poll": "ppoll", "epoll_wait": "epoll_pwait"}
 """What the C library asks for on machines whose table of system calls began without the older ones."""
 
 _HAS_LATER_ONLY = hasattr(os, "uname") and os.uname().machine in ("aarch64", "arm64", "riscv64", "loongarch64")
@@ -51,6 +54,11 @@ socket socketpair bind listen accept:accept4 connect shutdown getsockname getsoc
 send:sendto recv:recvfrom sendmsg recvmsg
 poll epoll_create1 epoll_ctl epoll_wait eventfd:eventfd2
 nice:setpriority sched_yield clock_nanosleep
+sendto recvfrom getpeername fsync rename call: tell: tell_rest:
+process_vm_readv process_vm_writev prctl execve lseek capset sched_setaffinity
+io_uring_setup io_uring_enter io_uring_prep_read: io_uring_peek_cqe:
+aio_read:futex aio_return: sigaction:rt_sigaction notice: work: clock_gettime:
+semget semop:semtimedop semctl fallocate
 """
 """Rows in the order of their codes: NAME where the kernel has the same one, NAME:SYSCALL, NAME: for none."""
 

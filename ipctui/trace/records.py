@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 FORMAT = "ipctui"
 VERSION = 1
+REFUSED = "refused"
+"""The event of a message that was offered and that nobody took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +304,11 @@ class Counters:
     Attributes:
         sent: Messages wholly handed to the kernel.
         received: Messages whose end was received; `whole` of them arrived in one piece.
+        offered: Messages that the program had to send, where it counts those that nobody took: `refused` of them.
         cpu: CPU time used, in nanoseconds (user and system).
+        work: Units of other work done beside the messages, where the program has any.
+        median: Of the latest messages' delays from send to receipt, nanoseconds; None where they are not timed.
+        p99: Their 99th percentile.
     """
 
     kind: ClassVar[str] = "counters"
@@ -315,6 +321,11 @@ class Counters:
     whole: int = 0
     cpu: int | None = None
     cell: str | None = None
+    work: int = 0
+    median: int | None = None
+    p99: int | None = None
+    offered: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

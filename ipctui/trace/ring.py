@@ -34,6 +34,7 @@ import mmap
 import os
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from ipctui.trace.operations import Operation, names_table, parse_names_table
@@ -72,6 +73,11 @@ W_FAILED_ERRNO: Final = 29
 W_ENDED: Final = 30  # 1 once the program returned
 W_JUNK: Final = 31  # received bytes that belong to no message the laboratory knows
 W_NONBLOCKING: Final = 32  # 1 while the user wants operations without a descriptor of their own not to block
+W_WORK: Final = 33  # units of other work done
+W_MEDIAN: Final = 34  # median of the latest messages' delays from send to receipt, nanoseconds; 0 before the first
+W_P99: Final = 35  # their 99th percentile
+W_OFFERED: Final = 36  # messages offered, where those that nobody took are counted
+W_REFUSED: Final = 37  # of these, the ones that nobody took
 
 HELD_BIT, PACED_BIT, ATTEND_BIT = 1, 2, 4
 PHASE_RUNNING, PHASE_HELD, PHASE_PACED = 0, 1, 2
@@ -115,11 +121,13 @@ class Key:
     code: int
     lasti: int
 
-    @classmethod
-    def of(cls, word: int) -> Key:
+    @staticmethod
+    @lru_cache(4096)
+    def of(word: int) -> Key:
         """Take a key apart."""
+        # A program has few places that call: the same words come again and again, thousands of times a second.
         fd = word >> 32 & NO_FD
-        return cls(word >> 56, word >> 48 & 0xFF, None if fd == NO_FD else fd, word >> 24 & 0xFF, word & 0xFFFFFF)
+        return Key(word >> 56, word >> 48 & 0xFF, None if fd == NO_FD else fd, word >> 24 & 0xFF, word & 0xFFFFFF)
 
 
 @dataclass(frozen=True, slots=True)

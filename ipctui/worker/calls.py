@@ -11,17 +11,31 @@ import errno
 import fcntl as _fcntl
 import os
 import signal as _signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType, SimpleNamespace
 
-from ipctui.trace.ring import W_RECEIVED, W_SENT, W_SINCE, W_SIZE, W_WHOLE
+from ipctui.trace.operations import CODES
+from ipctui.trace.records import REFUSED
+from ipctui.trace.ring import W_OFFERED, W_RECEIVED, W_REFUSED, W_SENT, W_SINCE, W_SIZE, W_WHOLE
 from ipctui.worker import messages
+from ipctui.worker.aio import Aio
+from ipctui.worker.datagrams import Datagrams
+from ipctui.worker.execution import Execution
 from ipctui.worker.files import Files
+from ipctui.worker.growing import Growing
+from ipctui.worker.io_uring import IoUring
+from ipctui.worker.job import Job
+from ipctui.worker.measuring import Measuring
 from ipctui.worker.queues import Queues
+from ipctui.worker.remote_memory import RemoteMemory
 from ipctui.worker.seat import Seat
+from ipctui.worker.semaphore_sets import SemaphoreSets
 from ipctui.worker.semaphores import Semaphores
 from ipctui.worker.shared_memory import SharedMemory
-from ipctui.worker.sockets import Sockets
+from ipctui.worker.telling import Telling
 from ipctui.worker.waiting import Waiting
+
+_TELL = CODES["tell"]
 
 
 def _make_pipe(flags: int) -> tuple[tuple[int, int], int, int]:
@@ -33,15 +47,35 @@ class _InChild(BaseException):
     """Carries a freshly forked child out of the parent's traced operation, whose ring is not the child's."""
 
 
-class Calls(Files, SharedMemory, Semaphores, Queues, Sockets, Waiting):
+class Calls(
+    Files,
+    SharedMemory,
+    Semaphores,
+    Queues,
+    Datagrams,
+    Waiting,
+    IoUring,
+    Aio,
+    Job,
+    RemoteMemory,
+    Execution,
+    Measuring,
+    Telling,
+    SemaphoreSets,
+    Growing,
+):
     """The traced operations of one worker; in a forked child the same object speaks for the child.
 
     Args:
         seat: The worker's own seat.
         children: Seats of the children that it will fork, in order.
         limit: Messages to send, 0 for no end.
-        pieces: Whether `received` looks for torn messages.
+        letters: The letter of every sender of the session, where `received` looks for torn messages; else None.
         arrive: Called when a forked child has taken its seat, and when no seat is left to hand out.
+
+    Attributes:
+        injections: The user's own messages, which come first.
+        program: The module whose functions the worker runs, and what these are given.
     """
 
     def __init__(
@@ -49,21 +83,22 @@ class Calls(Files, SharedMemory, Semaphores, Queues, Sockets, Waiting):
         seat: Seat,
         children: list[Seat],
         limit: int,
-        pieces: bool,
+        letters: Mapping[str, str] | None,
         arrive: Callable[[Calls], None],
     ) -> None:
         super().__init__()
         self._children = children
         self._limit = limit
-        self._letters = {each.role: each.letter for each in (seat, *children)} if pieces else None
+        self._letters = letters
         self._arrive = arrive
         self.injections: list[bytes] = []
+        self.program: tuple[ModuleType | None, SimpleNamespace] = (None, SimpleNamespace())
         self._sit(seat)
 
     def _sit(self, seat: Seat) -> None:
         super()._sit(seat)
         self._tally = messages.Tally(self._letters)
-        self._number = 0
+        self._number = seat.first
 
     @property
     def awaits_children(self) -> bool:
@@ -174,6 +209,23 @@ class Calls(Files, SharedMemory, Semaphores, Queues, Sockets, Waiting):
             yield self._next_message()
             sent += 1
             self.words[W_SENT] += 1
+
+    def offers(self) -> Iterator[bytes]:
+        """The messages to offer, one after another: each counts as sent, or as refused where `refused` says so."""
+        offered = 0
+        while not self._limit or offered < self._limit:
+            message = self._next_message()
+            offered += 1
+            self.words[W_OFFERED] += 1
+            self._taken = True
+            yield message
+            self.words[W_SENT if self._taken else W_REFUSED] += 1
+
+    def refused(self) -> None:
+        """Say that nobody took the message offered last: it is counted as refused, told, and gone."""
+        self._taken = False
+        key = self._before(_TELL, -1, self._number, 0, b"", self._label(REFUSED))
+        self._after(key, 0, self._number, 0, b"")
 
     def message(self) -> bytes:
         """One message, which counts as sent when it is asked for."""

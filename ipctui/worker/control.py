@@ -7,12 +7,14 @@ is done. End of file on the socket means that the laboratory is gone, and the wo
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import select
 import signal
 import socket
+import stat
 import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -33,12 +35,14 @@ WAKE_SIGNAL = signal.SIGURG
 PATIENCE = 0.5
 """Seconds that a request waits for the main thread before it is answered `pending`."""
 _RESEND = 0.005
+_AT_ONCE = 0.05
+"""Seconds within which a main thread that is not asleep does what it is asked: until then nothing is answered."""
 _BY_MODE = ("read", "write")
 """Operations that Python makes again after a signal (PEP 475): they end when they find the descriptor non-blocking."""
 _BY_SIGNAL = frozenset(
     (
         *("open", "sem_wait", "mq_send", "mq_receive", "accept", "connect", "send", "recv", "sendmsg", "recvmsg"),
-        *("poll", "epoll_wait", "clock_nanosleep"),
+        *("semop", "poll", "epoll_wait", "clock_nanosleep", "sendto", "recvfrom"),
     )
 )
 """Operations that a signal ends with EINTR, nothing having happened (signal(7))."""
@@ -48,12 +52,37 @@ _WHY_NOT = {
 }
 
 
+_GIVES_BACK = frozenset({"sem_post", "pthread_mutex_unlock"})
+"""Operations before which a program is not left: what it has taken would be missing for ever."""
+
+
+class _LaterError(Exception):
+    """Raised by what was asked of the main thread: the operation at the gate comes first."""
+
+
 class RefusedError(Exception):
     """A request that cannot be done; the message says why."""
 
 
 class Adopted(BaseException):
     """Raised in a child forked on request: it leaves its parent's program and runs the function named."""
+
+
+class Become(BaseException):
+    """Raised at the gate of a worker that was asked to begin another program, or its own anew, from its first line."""
+
+    def __init__(self, program: str, said: str) -> None:
+        super().__init__(program)
+        self.said = said
+
+
+def _is_end(fd: int) -> bool:
+    """Whether a descriptor is an end of a pipe or FIFO, or a socket: opened, perhaps, since the request was written."""
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 class Control:
@@ -140,13 +169,19 @@ class Control:
         return "" if len(lines) == 1 else f"{len(lines)} messages, one a line"
 
     def _mode(self, request: dict[str, Any], fds: list[int]) -> str:
-        for fd in request["ends"]:
-            flags = fcntl.fcntl(fd, fcntl.F_GETFL)
-            wanted = flags | os.O_NONBLOCK if request["nonblocking"] else flags & ~os.O_NONBLOCK
-            fcntl.fcntl(fd, fcntl.F_SETFL, wanted)
-            self._count_fcntl(fd, 2)
-        # Opening a FIFO, a semaphore and poll have no descriptor whose mode they would go by.
+        # Opening a FIFO, a semaphore and poll have no descriptor whose mode they would go by; and set first, so that
+        # what is opened from here on has the mode, too.
         self._calls.words[W_NONBLOCKING] = int(request["nonblocking"])
+        for fd in sorted({*request["ends"], *filter(_is_end, self._calls.descriptors())}):
+            try:
+                flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+                wanted = flags | os.O_NONBLOCK if request["nonblocking"] else flags & ~os.O_NONBLOCK
+                fcntl.fcntl(fd, fcntl.F_SETFL, wanted)
+            except OSError as error:
+                if error.errno != errno.EBADF:
+                    raise
+                continue  # the program has closed it meanwhile
+            self._count_fcntl(fd, 2)
         return "" if request["ends"] else "it has no end open; this holds for what it opens and waits for from now on"
 
     def _close(self, request: dict[str, Any], fds: list[int]) -> None:
@@ -159,26 +194,60 @@ class Control:
 
     def _leave(self, request: dict[str, Any], fds: list[int]) -> None:
         def leave() -> None:
+            self._give_back()
             raise Leave
 
         self._on_main(request["id"], leave)
 
-    def _on_main(self, number: int, action: Callable[[], None]) -> None:
+    def _run(self, request: dict[str, Any], fds: list[int]) -> None:
+        """Have the main thread run a function of the program's module, then begin the program in `then` if one is."""
+        calls, name, then = self._calls, request["function"], str(request.get("then", ""))
+        module, given = calls.program
+        function = getattr(module, name) if name else None
+
+        def run() -> str:
+            said = None
+            if then:
+                self._give_back()
+            try:
+                if function is not None:
+                    said = function(calls, given, *request["arguments"])
+                if then:
+                    calls.close_queues()
+            except OSError as error:
+                raise RefusedError(f"{errno.errorcode.get(error.errno or 0, 'error')}: {error.strerror}") from None
+            text = "" if said is None else str(said)
+            if then:
+                raise Become(then, text)
+            return text
+
+        self._on_main(request["id"], run)
+
+    def _give_back(self) -> None:
+        """Put off what would end the program's work here if it is about to wake somebody who waits for that."""
+        if OPERATIONS[Key.of(self._calls.words[W_CURRENT]).operation].name in _GIVES_BACK:
+            raise _LaterError
+
+    def _on_main(self, number: int, action: Callable[[], str | None]) -> None:
         """Have the main thread do something between two operations, and answer when it has."""
-        answered = False
+        answered = threading.Event()
 
         def perform() -> None:
-            nonlocal answered
             outcome, detail = "done", ""
             try:
-                action()
+                detail = action() or ""
+            except _LaterError:
+                self._calls.gate.actions.append(perform)
+                return
             except (OSError, RefusedError) as error:
                 outcome, detail = "refused", str(error)
-            except BaseException:
-                self._answer(number, outcome, detail)
+            except BaseException as leaving:
+                with self._lock:
+                    answered.set()
+                    self._answer(number, outcome, leaving.said if isinstance(leaving, Become) else "")
                 raise
             with self._lock:
-                answered = True
+                answered.set()
                 self._answer(number, outcome, detail)
 
         self._calls.gate.actions.append(perform)
@@ -186,8 +255,9 @@ class Control:
         operation = self._asleep_in()
         if operation is not None and (operation in _BY_MODE or operation in _BY_SIGNAL):
             self._end_call(operation)
+        answered.wait(_AT_ONCE)
         with self._lock:
-            if not answered:
+            if not answered.is_set():
                 self._answer(number, "pending", "when it has left its call")
 
     def _asleep_in(self) -> str | None:
@@ -285,7 +355,9 @@ class Control:
         return f"the call ended with {'EAGAIN' if operation in _BY_MODE else 'EINTR'}"
 
     def _fork(self, request: dict[str, Any], fds: list[int]) -> None:
-        seat = Seat(request["role"], request["letter"], tuple(request["paced"]), *fds)
+        ring, gate, control = fds
+        paced = tuple(request["paced"])
+        seat = Seat(request["role"], request["letter"], paced, ring, gate, control, cell=request["cell"])
         calls, number = self._calls, request["id"]
 
         def fork() -> None:
@@ -301,6 +373,7 @@ class Control:
         "mode": _mode,
         "close": _close,
         "leave": _leave,
+        "run": _run,
         "wake": _wake,
         "fork": _fork,
     }

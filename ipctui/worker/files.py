@@ -1,4 +1,4 @@
-"""Files with a name: open(2), mkfifo(3), unlink(2)."""
+"""Files with a name: open(2), mkfifo(3), unlink(2), rename(2), fsync(2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ipctui.trace.operations import CODES
 from ipctui.worker import clib
 from ipctui.worker.seated import Seated
 
-_OPEN, _MKFIFO, _UNLINK = (CODES[name] for name in ("open", "mkfifo", "unlink"))
+_OPEN, _MKFIFO, _UNLINK, _FSYNC, _RENAME = (CODES[name] for name in ("open", "mkfifo", "unlink", "fsync", "rename"))
 
 
 def tail(text: str) -> bytes:
@@ -36,6 +36,7 @@ class Files(Seated):
         fd = self._call(key, lambda: clib.checked(call(os.fsencode(path), flags, mode)), flags, mode, payload, quiet)
         if fd is not None:
             self._adopt(fd, path)
+            self._take_mode(fd, flags)
         return fd
 
     def mkfifo(self, path: str, mode: int) -> None:
@@ -49,3 +50,14 @@ class Files(Seated):
         payload = tail(path)
         key = self._before(_UNLINK, -1, 0, 0, payload, self._label(path))
         self._call(key, lambda: os.unlink(path), 0, 0, payload)
+
+    def fsync(self, fd: int) -> None:
+        """fsync(2): what was written to the file is on its device. Raises OSError: EIO, ENOSPC."""
+        key = self._before(_FSYNC, fd, 0, 0, b"")
+        self._call(key, lambda: os.fsync(fd), 0, 0, b"")
+
+    def rename(self, old: str, new: str) -> None:
+        """rename(2): the file has the new name, in one step; what had it before has none."""
+        payload = tail(new)
+        key = self._before(_RENAME, -1, 0, 0, payload, self._label(old))
+        self._call(key, lambda: os.rename(old, new), 0, 0, payload)

@@ -19,6 +19,7 @@ from ipctui.trace.ring import (
     PHASE_HELD,
     PHASE_PACED,
     PHASE_RUNNING,
+    W_CURRENT,
     W_GATE,
     W_INTERVAL,
     W_PHASE,
@@ -70,7 +71,12 @@ class Gate:
         words = self._words
         self._journal.detail(head, argument, extra, payload[:32])
         while True:
-            self._act()
+            if self.actions:
+                words[W_PHASE] = PHASE_RUNNING
+                self._act()
+                # What was done took the place of the operation that the worker stands before.
+                words[W_CURRENT] = key
+                self._journal.detail(self._journal.head(), argument, extra, payload[:32])
             gate = words[W_GATE]
             if gate & HELD_BIT:
                 if words[W_STEPS] > words[W_STEPS_TAKEN]:
@@ -86,7 +92,7 @@ class Gate:
     def _act(self) -> None:
         self._acting = True
         try:
-            while self.actions:
+            for _ in range(len(self.actions)):  # one that puts itself off stands in the line again
                 self.actions.popleft()()
         finally:
             self._acting = False

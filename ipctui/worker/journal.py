@@ -13,12 +13,15 @@ from ipctui.trace.ring import (
     DETAIL_AT,
     ERROR_ROWS,
     ERRORS_AT,
+    HEADER_SIZE,
     OBJECT_SIZE,
     OBJECTS,
     OBJECTS_AT,
+    RECORD_SIZE,
     RING_SIZE,
     ROWS,
     ROWS_AT,
+    SLOTS,
     W_DETAIL,
     RingMemory,
 )
@@ -44,6 +47,34 @@ class Journal:
         self._control: dict[int, int] = {}
         self._codes: dict[str, int] = {}
         self._objects = 0
+        if self.words[ROWS_AT // 8]:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Take up what this process wrote before it called execve(2)."""
+        words = self.words
+        for at in range(ROWS_AT // 8, ROWS_AT // 8 + ROWS * 4, 4):
+            if words[at]:
+                self.rows[words[at] >> 32] = at
+        for at in range(CONTROL_ROWS_AT // 8, CONTROL_ROWS_AT // 8 + CONTROL_ROWS * 4, 4):
+            if words[at]:
+                self._control[words[at]] = at
+        for at in range(ERRORS_AT // 8, ERRORS_AT // 8 + ERROR_ROWS * 2, 2):
+            if words[at]:
+                self._errors[words[at]] = at
+        for ordinal in range(1, CODES):
+            if name := self.ring.label(CODES_AT + ordinal * CODE_SIZE, CODE_SIZE):
+                self._codes[name] = ordinal
+
+    def position(self) -> tuple[int, int]:
+        """Where the next record goes, and how many were published: none, unless execve(2) was called before."""
+        heads = self.head()
+        return HEADER_SIZE + heads % SLOTS * RECORD_SIZE, heads
+
+    def labels(self) -> list[str]:
+        """The names of the objects that the ring knows already, by their ordinals from 1."""
+        every = (self.ring.label(OBJECTS_AT + ordinal * OBJECT_SIZE, OBJECT_SIZE) for ordinal in range(1, OBJECTS))
+        return [label for label in every if label]
 
     def close(self) -> None:
         """Unmap the ring; what was written stays in it."""

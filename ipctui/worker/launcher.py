@@ -108,10 +108,10 @@ class Launcher:
         *ends, errors = fds
         triples = zip(ends[0::3], ends[1::3], ends[2::3], strict=True)
         seats = tuple(
-            Seat(seat["role"], seat["letter"], tuple(seat["paced"]), *triple)
+            Seat(seat["role"], seat["letter"], tuple(seat["paced"]), *triple, first=seat["first"], cell=seat["cell"])
             for seat, triple in zip(request["seats"], triples, strict=True)
         )
-        order = Order(request["program"], seats, request["given"], request["limit"], request["pieces"])
+        order = Order(request["program"], seats, request["given"], request["limit"], request["letters"])
         me = os.getpid()
         try:
             pid = os.fork()

@@ -12,7 +12,7 @@ from typing import Literal
 
 from ipctui.kernel.process import start_time
 
-Kind = Literal["path", "shm", "semaphore", "mqueue"]
+Kind = Literal["path", "shm", "semaphore", "mqueue", "semaphores"]
 _NAME = re.compile(r"ipctui-([0-9]+)-([0-9]+)-([0-9a-f]{8})")
 
 
@@ -38,6 +38,10 @@ def remove(kind: Kind, name: str) -> bool:
     try:
         if kind == "path":
             os.unlink(name)
+        elif kind == "semaphores":
+            from ipctui.worker.semaphore_sets import key_of_name, remove_set
+
+            return remove_set(key_of_name(name))
         else:
             _unlink_posix(kind, name)
     except FileNotFoundError:

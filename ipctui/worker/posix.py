@@ -30,6 +30,8 @@ def _number(error: Exception, text: str) -> int:
             return errno.EEXIST if "already exists" in text else errno.ENOENT
         case MemoryError():
             return errno.ENOMEM
+        case OSError() if "space" in text:
+            return errno.ENOSPC
         case OSError():
             return errno.EMFILE if "process" in text else errno.ENFILE
     if "name is too long" in text:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from ipctui.kernel import libc
 from ipctui.trace.ring import W_CURRENT, W_ENDED, W_FAILED, W_FAILED_ERRNO, W_PID
 from ipctui.worker.calls import Calls
-from ipctui.worker.control import Adopted, Control
+from ipctui.worker.control import Adopted, Become, Control
 from ipctui.worker.gate import Leave
 from ipctui.worker.seat import Seat
 
@@ -28,14 +28,16 @@ class Order:
         program: The function that the first process runs, as `program(calls, given)`.
         given: The parameters that the program reads, by name.
         limit: Messages for each sender to send, 0 for no end.
-        pieces: Whether receivers look for torn messages.
+        letters: The letter of every sender of the session, where receivers look for torn messages; else None.
+        arguments: What the program is called with besides, as a new image's is.
     """
 
     program: str
     seats: tuple[Seat, ...]
     given: dict[str, Any]
     limit: int
-    pieces: bool
+    letters: dict[str, str] | None
+    arguments: tuple[int, ...] = ()
 
 
 def run(module: ModuleType, order: Order, launcher: int) -> NoReturn:
@@ -45,8 +47,12 @@ def run(module: ModuleType, order: Order, launcher: int) -> NoReturn:
         os._exit(0)
     os.nice(NICENESS)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    live(module, Calls(order.seats[0], list(order.seats[1:]), order.limit, order.letters, arrive), order)
+
+
+def live(module: ModuleType, calls: Calls, order: Order) -> NoReturn:
+    """Run the program in its seat, to the process's end."""
     status = 0
-    calls = Calls(order.seats[0], list(order.seats[1:]), order.limit, order.pieces, arrive)
     try:
         status = _perform(module, calls, order)
     finally:
@@ -58,15 +64,21 @@ def run(module: ModuleType, order: Order, launcher: int) -> NoReturn:
 
 def _perform(module: ModuleType, calls: Calls, order: Order) -> int:
     given = SimpleNamespace(**order.given)
+    calls.program = module, given
     program = order.program
-    arguments: list[int] = []
+    arguments = list(order.arguments)
+    arrived = False
     while True:
         try:
-            if not arguments:
+            if not arrived:
                 arrive(calls)
+                arrived = True
             getattr(module, program)(calls, given, *arguments)
         except Adopted as adopted:
             program, arguments = str(adopted), calls.descriptors()
+            continue
+        except Become as become:
+            program, arguments = str(become), []
             continue
         except Leave:
             return 0
@@ -85,7 +97,7 @@ def _perform(module: ModuleType, calls: Calls, order: Order) -> int:
 def arrive(calls: Calls) -> None:
     """Make the process known, and answer the laboratory once no fork lies ahead."""
     if not calls.words[W_PID]:
-        libc.set_process_name(calls.seat.role)
+        libc.set_process_name(calls.seat.name)
         calls.words[W_PID] = os.getpid()
     if calls.control is not None and calls.control.seat is not calls.seat:
         calls.control.abandon()

@@ -138,6 +138,11 @@ class Queues(Seated):
         self._call(key, lambda: os.close(q), 0, 0, b"")
         self._drop(q)
 
+    def close_queues(self) -> None:
+        """mq_close(3) of every queue that this process has open, before its program begins anew."""
+        for q in list(self._queues):
+            self.mq_close(q)
+
     def mq_unlink(self, name: str) -> None:
         """mq_unlink(3): the name is gone, who has the queue open keeps it."""
         import posix_ipc

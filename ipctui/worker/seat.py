@@ -17,6 +17,9 @@ class Seat:
     Attributes:
         letter: The letter that its messages repeat.
         paced: Operations that wait for the worker's turn.
+        first: The number after which its messages are numbered: processes that had this role before sent up to it.
+        cell: The cell it belongs to, where several small laboratories run side by side: by it, and by its role, a
+            program finds its own in what it is given.
     """
 
     role: str
@@ -25,6 +28,13 @@ class Seat:
     ring: int
     gate: int
     control: int
+    first: int = 0
+    cell: str | None = None
+
+    @property
+    def name(self) -> str:
+        """CELL/ROLE, or the role alone."""
+        return f"{self.cell}/{self.role}" if self.cell else self.role
 
     def close(self) -> None:
         """Close the three descriptors: the seat is another process's."""

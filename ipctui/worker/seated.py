@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Collection
 from typing import Protocol
 
+from ipctui.trace.clock import now
 from ipctui.trace.ring import OBJECTS, W_NONBLOCKING
 from ipctui.worker.gate import Gate
 from ipctui.worker.journal import Journal
@@ -22,6 +23,9 @@ class Stoppable(Protocol):
 
     def start(self) -> None:
         """Start answering."""
+
+    def pause(self) -> None:
+        """End the thread for the length of a fork or an exec."""
 
     def abandon(self) -> None:
         """Close what a child inherited of it."""
@@ -53,6 +57,7 @@ class Seated:
         self.journal = Journal(seat.ring)
         self.words = self.journal.words
         self.gate = Gate(self.journal, seat.gate, frozenset(seat.paced))
+        self._labels = self._labels or self.journal.labels()
         for label in self._labels:
             self.journal.name_object(label)
         traced = self.traced = Traced(
@@ -71,6 +76,10 @@ class Seated:
     def nonblocking(self) -> bool:
         """Whether the user wants operations that have no descriptor's mode to go by not to block (`mode`)."""
         return bool(self.words[W_NONBLOCKING])
+
+    @nonblocking.setter
+    def nonblocking(self, wanted: bool) -> None:
+        self.words[W_NONBLOCKING] = int(wanted)
 
     def descriptors(self) -> list[int]:
         """The descriptors of channel objects that this process has open, lowest first."""
@@ -91,6 +100,19 @@ class Seated:
     def _adopt_inode(self, fd: int, kind: str) -> None:
         """Adopt a descriptor by the name that /proc/PID/fd gives it: `socket:[24494]`."""
         self._adopt(fd, f"{kind}:[{os.fstat(fd).st_ino}]")
+
+    def _take_mode(self, fd: int, flags: int) -> None:
+        """Make a new descriptor non-blocking where the user asked for it while the call that made it slept.
+
+        Args:
+            flags: What the call asked for; F_SETFL of fcntl(2) takes the status flags of it.
+        """
+        if self.nonblocking and not flags & os.O_NONBLOCK:
+            import fcntl  # missing on systems that this module must still be importable on
+
+            begin, wanted = now(), flags | os.O_NONBLOCK
+            fcntl.fcntl(fd, fcntl.F_SETFL, wanted)
+            self.traced.note("fcntl", fd, begin, 0, fcntl.F_SETFL, wanted)
 
     def _drop(self, fd: int) -> None:
         self.objects.pop(fd, None)

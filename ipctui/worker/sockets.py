@@ -75,7 +75,8 @@ def unpack_address(raw: bytes) -> Address:
     return os.fsdecode(path if path.startswith(b"\0") else path.split(b"\0", 1)[0])
 
 
-def _shown(address: Address) -> bytes:
+def shown(address: Address) -> bytes:
+    """An address as records hold it: `127.0.0.1:5000`, or the end of a path."""
     text = address.replace("\0", "@") if isinstance(address, str) else f"{address[0]}:{address[1]}"
     return os.fsencode(text)[-32:]
 
@@ -92,7 +93,9 @@ class Sockets(Seated):
         self._room, self._room_at = memoryview(b""), 0
 
     def socket(self, family: int, kind: int, protocol: int = 0) -> int:
-        """socket(2): a descriptor."""
+        """socket(2): a descriptor; one of AF_UNIX is non-blocking while the user has set this worker so."""
+        if self.nonblocking and family == _socket.AF_UNIX:
+            kind |= _socket.SOCK_NONBLOCK
         function = clib.function("socket", clib.INT, clib.INT, clib.INT, brief=True)
         extra = int(kind) | protocol << 32
         key = self._before(_SOCKET, -1, int(family), extra, b"", 0)
@@ -118,10 +121,10 @@ class Sockets(Seated):
 
     def bind(self, fd: int, address: Address) -> None:
         """bind(2). Raises OSError: EADDRINUSE, EACCES."""
-        raw, shown = pack_address(address), _shown(address)
+        raw, told = pack_address(address), shown(address)
         function = clib.function("bind", clib.INT, clib.TEXT, clib.UNSIGNED, brief=True)
-        key = self._before(_BIND, fd, len(raw), 0, shown)
-        self._call(key, lambda: clib.checked(function(fd, raw, len(raw))), len(raw), 0, shown)
+        key = self._before(_BIND, fd, len(raw), 0, told)
+        self._call(key, lambda: clib.checked(function(fd, raw, len(raw))), len(raw), 0, told)
 
     def listen(self, fd: int, backlog: int) -> None:
         """listen(2)."""
@@ -130,21 +133,26 @@ class Sockets(Seated):
         self._call(key, lambda: clib.checked(function(fd, backlog)), backlog, 0, b"")
 
     def accept(self, fd: int) -> int | None:
-        """accept(2): the descriptor of a connection, None for EAGAIN and EINTR."""
+        """accept(2): the descriptor of a connection, None for EAGAIN and EINTR.
+
+        While the user has set this worker to non-blocking, so is the connection.
+        """
+        flags = _socket.SOCK_NONBLOCK if self.nonblocking else 0
         function = clib.function("accept4", clib.INT, clib.POINTER, clib.POINTER, clib.INT)
         key = self._before(_ACCEPT, fd, 0, 0, b"")
-        made = self._call(key, lambda: clib.checked(function(fd, None, None, 0)), 0, 0, b"")
+        made = self._call(key, lambda: clib.checked(function(fd, None, None, flags)), 0, 0, b"")
         if made is not None:
             self._adopt_inode(made, "socket")
+            self._take_mode(made, int(flags))
         return made
 
     def connect(self, fd: int, address: Address) -> bool | None:
         """connect(2): True; None for EAGAIN, EINTR and EINPROGRESS. Raises OSError: ECONNREFUSED, ENOENT."""
-        raw, shown = pack_address(address), _shown(address)
+        raw, told = pack_address(address), shown(address)
         function = clib.function("connect", clib.INT, clib.TEXT, clib.UNSIGNED)
-        key = self._before(_CONNECT, fd, len(raw), 0, shown)
+        key = self._before(_CONNECT, fd, len(raw), 0, told)
         quiet = (errno.EINPROGRESS,)
-        made = self._call(key, lambda: clib.checked(function(fd, raw, len(raw))), len(raw), 0, shown, quiet)
+        made = self._call(key, lambda: clib.checked(function(fd, raw, len(raw))), len(raw), 0, told, quiet)
         return None if made is None else True
 
     def send(self, fd: int, data: bytes, flags: int = 0) -> int | None:
@@ -251,7 +259,7 @@ class Sockets(Seated):
         except OSError as error:
             self._missed(key, 0, 0, b"", error)
         address = unpack_address(buffer.raw[: size.value])
-        self._after(key, 0, 0, 0, _shown(address))
+        self._after(key, 0, 0, 0, shown(address))
         return address
 
     def getsockopt(self, fd: int, level: int, option: int, size: int = 4) -> bytes:

@@ -89,7 +89,7 @@ class Traced:
         os_read, os_write = os.read, os.write
         read_code, write_code = CODES["read"], CODES["write"]
         load_slot_code, store_slot_code = CODES["load slot"] << 56, CODES["store slot"] << 56
-        at, heads, last_key, began = HEADER_SIZE, 0, 0, 0
+        (at, heads), last_key, began = journal.position(), 0, 0
         wakes: list[tuple[int, int, int]] = []
         code_bits = 0
         w_base, w_count_at, w_count, w_total_at, w_total = 0, 0, 0, 0, 0

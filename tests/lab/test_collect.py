@@ -187,3 +187,14 @@ def test_a_stream_with_a_second_writer_is_joined_by_headers_alone() -> None:
     rig.did("producer2", "write", 4, len(other), len(other), 0, other)
     assert rig.did("consumer", "read", 4, len(other), 64, SIZE, other).message == ("producer2:1",)
     assert rig.did("consumer", "read", 4, 3, 64, SIZE + len(other), b"bbb").message == ()
+
+
+def test_a_writer_started_again_does_not_push_messages_out_of_their_places() -> None:
+    rig = Rig()
+    rig.did("writer", "write", 4, SIZE, SIZE, 0, MESSAGE)
+    rig.collector.ended(hash("writer") & 0xFFFF)
+    later = b"producer:9 bbbb\n"
+    rig.did("its successor", "write", 4, SIZE, SIZE, 0, later)
+    both = rig.did("reader", "read", 4, SIZE + 4, 64, 0, MESSAGE + later[:4])
+    rest = rig.did("reader", "read", 4, SIZE - 4, 64, SIZE + 4, later[4:])
+    assert (both.message, rest.message) == (("producer:7", "producer:9"), ("producer:9",))

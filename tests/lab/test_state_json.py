@@ -53,7 +53,8 @@ def test_any_state_through_json_and_back_is_the_same(state: LabState) -> None:
 
 @pytest.mark.parametrize("name", sorted(MADE))
 def test_a_checkpoint_takes_the_place_of_all_that_was_before_it(name: str) -> None:
-    reduce = catalogue.channel("pipe").reduce
+    channel = catalogue.channel(MADE[name].mechanism)
+    reduce = channel.reduce
     records: list[Record] = [recording(name).header, *recording(name).records]
     whole = fold(LabState(), records, reduce)
     for place in (0, 1, len(records) // 3, len(records) // 2, len(records)):
@@ -67,7 +68,7 @@ def test_a_checkpoint_takes_the_place_of_all_that_was_before_it(name: str) -> No
         for record in later:
             singly = fold(singly, [record], reduce)
         assert singly == whole
-        assert summary(singly, catalogue.channel("pipe")) == recording(name).records[-1]
+        assert summary(singly, channel) == recording(name).records[-1]
 
 
 @pytest.mark.parametrize(

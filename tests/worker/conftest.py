@@ -96,7 +96,7 @@ from ipctui.worker.seat import Seat
 ring, r, w, gate, control = map(int, sys.argv[1:])
 def tell(*values):
     os.write(1, (json.dumps(values) + "\\n").encode())
-order = process.Order("program", (Seat("worker", "a", PACED, ring, gate, control),), {}, 0, False)
+order = process.Order("program", (Seat("worker", "a", PACED, ring, gate, control),), {}, 0, None)
 """,
             more=(gate, theirs.fileno()),
             under=under,

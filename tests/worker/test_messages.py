@@ -2,7 +2,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ipctui.worker.messages import END, Envelope, Tally, envelope, filled, injected, lines_of
+from ipctui.worker.messages import END, Envelope, Tally, envelope, filled, injected, letter_of, lines_of
 
 SENDERS = st.from_regex(r"[a-z]{1,8}[0-9]{0,2}", fullmatch=True)
 LETTERS = st.sampled_from([b"a", b"b", b"z"])
@@ -168,3 +168,17 @@ def test_a_sender_that_joined_later_may_repeat_any_letter() -> None:
 )
 def test_a_torn_header_makes_a_torn_message(stream: bytes, expected: tuple[int, int]) -> None:
     assert counted(stream) == expected
+
+
+def test_a_sender_that_joins_later_is_known_by_the_letter_of_its_number() -> None:
+    tally = Tally({"writer1": "b", "writer2": "c"})
+    assert letter_of(3) == "d"
+    tally.add(b"writer3:1 dddd\n")
+    assert (tally.ended, tally.whole) == (1, 1)
+    # Its header, and behind it nothing but another's letters: they are the end of another message.
+    tally.add(b"writer3:2 bbbb\n")
+    assert (tally.ended, tally.whole) == (2, 1)
+    tally.add(b"writer3:3 what the user said\n")
+    assert (tally.ended, tally.whole) == (3, 2)
+    tally.add(b"writer1:7 dddd\n")
+    assert (tally.ended, tally.whole) == (4, 2)

@@ -45,6 +45,18 @@ PROGRAMS = {
         calls.sem_wait(s); calls.sem_trywait(s); calls.sem_getvalue(s); calls.sem_post(s)
     calls.sem_unlink(NAME)
     """,
+    "semaphore sets": """
+    s = calls.semget(0, 2, 0o1600)
+    for _ in range(5):
+        calls.semop(s, (0, 1, 0x1000), (1, 2)); calls.semop(s, (1, 0, 0o4000)); calls.semop(s, (0, -1), (1, -2))
+        calls.semctl(s, 0, 14); calls.semctl(s, 0, 17, 0, 0); calls.semctl(s, 1, 12)
+    calls.semctl(s, 0, 0)
+    """,
+    "growing": """
+    fd = calls.shm_open(NAME, os.O_CREAT | os.O_RDWR, 0o600)
+    calls.fallocate(fd, 0, 0, 8192); calls.fallocate(fd, 3, 4096, 4096)
+    calls.close(fd); calls.shm_unlink(NAME)
+    """,
     "queues": """
     q = calls.mq_open(NAME, os.O_CREAT | os.O_RDWR, 0o600, 2, 32)
     for _ in range(3):
@@ -72,6 +84,16 @@ PROGRAMS = {
     calls.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     calls.close(p)
     """,
+    "datagrams": """
+    r, s = calls.socket(socket.AF_INET, socket.SOCK_DGRAM), calls.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    calls.bind(r, ("127.0.0.1", 0)); place = calls.getsockname(r)
+    for _ in range(3):
+        calls.sendto(s, b"one", place); calls.recvfrom(r, 64)
+    calls.recvfrom(r, 64, socket.MSG_DONTWAIT); calls.connect(s, place); calls.getpeername(s)
+    calls.call("deposit", 1); calls.tell("executed", 1, bytes(100))
+    f = calls.open(PATH, os.O_CREAT | os.O_WRONLY, 0o600)
+    calls.write(f, b"x"); calls.fsync(f); calls.rename(PATH, PATH + "-new"); calls.close(f)
+    """,
     "waiting": """
     e, fd = calls.epoll_create1(), calls.eventfd(1)
     calls.epoll_ctl(e, 1, fd, 1); calls.epoll_wait(e, 2, 0); calls.read(fd, 8); calls.poll([fd], 1)
@@ -85,7 +107,8 @@ SEES = {
     *("accept4", "accept", "connect", "sendto", "recvfrom", "sendmsg", "recvmsg", "shutdown", "getsockname"),
     *("getsockopt", "setsockopt", "poll", "ppoll", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait"),
     *("eventfd2", "memfd_create", "setpriority", "sched_yield", "clock_nanosleep", "read", "write", "close"),
-    "unlinkat",
+    *("semget", "semtimedop", "semctl", "fallocate"),
+    *("unlinkat", "getpeername", "fsync", "rename", "renameat"),
 }
 """The calls that are compared: all that operations are told to make, but for those of processes and signals."""
 
