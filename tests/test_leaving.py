@@ -306,3 +306,36 @@ def test_a_signal_leaves_the_screen_in_order(number: signal.Signals) -> None:
         one.process.wait(10)
         one.assert_nothing_left(str(number))
         one.assert_terminal_usable(str(number))
+
+
+TAKES_THE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+@pytest.mark.parametrize("hung_up", ["by the kernel", "in the background"])
+def test_the_terminal_goes(hung_up: str) -> None:
+    """Its window was closed: the kernel sends SIGHUP and SIGCONT to its session, and every write fails with EIO."""
+    for _ in range(FEW):
+        mark = new_mark()
+        master, slave = pty.openpty()
+        words = [*IPCTUI, "run", "pipe", "--set", "rate=0"]
+        if hung_up == "by the kernel":
+            words = [IPCTUI[0], "-c", TAKES_THE_TERMINAL, *words]
+        process = subprocess.Popen(
+            words, env=marked(mark, TERM="xterm-256color"), stdin=slave, stdout=slave, stderr=slave,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            os.close(slave)
+            received = b""
+            while b"read(3" not in received:
+                assert select.select([master], [], [], 20)[0], "nothing is drawn"
+                received += os.read(master, 65536)
+            os.close(master)
+            assert process.wait(GONE_WITHIN) == 128 + signal.SIGHUP
+            waited(lambda: not living(mark), GONE_WITHIN, "nobody left")  # noqa: B023 (called at once)
+        finally:
+            for pid in living(mark):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)

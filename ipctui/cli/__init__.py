@@ -18,10 +18,12 @@ _LONGEST_COMPLAINT = 1000
 
 _EPILOG = """\
 examples:
-  ipctui                                     the ordinary pipe, live
+  ipctui                                     the opening screen: every mechanism, and the two models measured
+  ipctui run pipe                            the ordinary pipe, live
   ipctui run pipe --variant deadlock
   ipctui run pipe --headless --for 3 > recording.jsonl
   ipctui run pipe --text --do "1:hold child" --do "4:release child"
+  ipctui run pipe.toml                       a lecture: stops at its points, Enter goes on
   ipctui run pipe --record lecture.jsonl.gz
   ipctui replay lecture.jsonl.gz
   ipctui export lecture.jsonl.gz --to perfetto -o trace.json
@@ -71,12 +73,19 @@ def _dispatch(words: list[str]) -> int:
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         raise UsageError(unknown("command", words[0], COMMANDS))
     options = _parser().parse_args(words)
-    if getattr(options, "ascii", False):
-        options.lang = "en"  # Hangul has no letters in ASCII
+    if hasattr(options, "lang"):
+        from ipctui.cli.settings import language_of
+
+        # Hangul has no letters in ASCII.
+        options.lang = "en" if options.ascii else options.lang or language_of()
     match options.command:
         case None | "run":
             # Importing makes objects that stay: looking through them for garbage costs a tenth of the start.
             gc.disable()
+            if options.command is None:
+                from ipctui.cli.opening import opening
+
+                return opening(options)
             from ipctui.cli.run import run
 
             return run(options)
@@ -129,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     picture.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     picture.add_argument("--do", dest="commands", action="append", default=[], metavar="T:COMMAND")
     picture.add_argument("--select", default="", metavar="W", help="the process whose frame is heavy")
+    picture.add_argument("--lecture", action="store_true", help="as lecture mode draws it, for a room")
     picture.add_argument("--zoom", default="", metavar="PART", help="one part with all the room: processes, contents …")
     _look_options(picture)
     keys = commands.add_parser("keys", help="the keys and what they do")
@@ -141,13 +151,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _look_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--theme", default="", metavar="T", help="a theme's name (ipctui themes)")
-    parser.add_argument("--lang", default="en", choices=("en", "ko"), help="language of the pane")
+    parser.add_argument("--lang", default="", choices=("en", "ko"), help="language (the setting's, or the locale's)")
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII alone")
 
 
 def _session_options(parser: argparse.ArgumentParser, mechanism: bool) -> None:
     if mechanism:
-        parser.add_argument("mechanism", metavar="MECHANISM")
+        parser.add_argument("mechanism", metavar="MECHANISM|FILE.toml", help="a mechanism, or a lecture's file")
         parser.add_argument("--variant", metavar="V")
         parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
         parser.add_argument("--headless", action="store_true", help="JSON lines on stdout, no screen")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from ipctui.lab.fold import key
 from ipctui.lab.state import LabState
 from ipctui.trace.records import Access, Call, Command, Event, Lost, Process, Record, State, Summary
 from ipctui.trace.text import clock_face, duration, grouped, visible
@@ -19,10 +20,12 @@ class Narrator:
 
     Args:
         caption: The sentence for a state.
+        language: Of what a lecture's file says.
     """
 
-    def __init__(self, caption: Callable[[LabState], str]) -> None:
+    def __init__(self, caption: Callable[[LabState], str], language: str = "en") -> None:
         self._caption = caption
+        self._language = language
         self._said_caption = ""
         self._said: dict[str, tuple[str, str | None]] = {}
         self._asleep_after = 200_000_000
@@ -61,34 +64,38 @@ class Narrator:
                 error = f" {record.errno}" if record.errno else ""
                 took = duration(record.end - record.begin)
                 mark = "" if record.syscall else "  (no system call)"
-                return f"{record.pid} {record.process:<7} {record.name}({record.args}) = {result}{error} <{took}>{mark}"
+                return f"{record.pid} {_name(record):<7} {record.name}({record.args}) = {result}{error} <{took}>{mark}"
             case Access():
                 return (
-                    f"{record.pid} {record.process:<7} {record.name} {record.object}[{record.offset}] = {record.value}"
+                    f"{record.pid} {_name(record):<7} {record.name} {record.object}[{record.offset}] = {record.value}"
                 )
             case Process():
-                return f"{record.pid} {record.process:<7} {record.event}" + (
+                return f"{record.pid} {_name(record):<7} {record.event}" + (
                     f": {record.status}" if record.status else ""
                 )
             case Command():
                 return f"$ {visible(record.command)}" + (f" → {visible(record.outcome)}" if record.outcome else "")
             case State() if record.state in ("held", "stopped", "unknown"):
                 return self._state(record)
+            case Event(name="caption"):
+                return f"» {visible(str(record.data.get(self._language) or record.data.get('en') or ''))}"
+            case Event(name="mark"):
+                return f"▼ {visible(str(record.data.get(self._language) or record.data.get('text') or 'mark'))}"
             case Event():
                 told = ", ".join(f"{name}={value}" for name, value in record.data.items())
-                return f"{record.process or ''} {record.name}: {visible(told)}".strip()
+                return f"{_name(record)} {record.name}: {visible(told)}".strip()
             case Lost():
-                return f"{record.process or ''} {grouped(record.count)} records {record.why}"
+                return f"{_name(record)} {grouped(record.count)} records {record.why}"
         return ""
 
     def _state(self, record: State) -> str:
         place = (record.state, record.before.name if record.before is not None else None)
-        if self._said.get(record.process) == place:
+        if self._said.get(_name(record)) == place:
             return ""
-        self._said[record.process] = place
+        self._said[_name(record)] = place
         before = f" before {record.before.name}({record.before.args})" if record.before is not None else ""
         reason = f": {record.reason}" if record.reason else ""
-        return f"{record.pid} {record.process:<7} {STATE_GLYPHS[record.state]} {record.state}{before}{reason}"
+        return f"{record.pid} {_name(record):<7} {STATE_GLYPHS[record.state]} {record.state}{before}{reason}"
 
     def _long_sleeps(self, state: LabState) -> list[str]:
         """Who has been blocked for a while: a reader between two messages is no news."""
@@ -115,6 +122,10 @@ class Narrator:
         return lines
 
 
+def _name(record: Call | Access | Process | State | Event | Lost) -> str:
+    return key(record.process or "", record.cell)
+
+
 def _summary(record: Summary) -> str:
     lines = ["summary"]
     for role, done in record.processes.items():
@@ -126,6 +137,11 @@ def _summary(record: Summary) -> str:
             figures = f"{grouped(call['calls'])} calls, {grouped(call['bytes'])} bytes"
             lines.append(f"    {call['name']}{where}: {figures}{errors}{flight}")
     for name, value in record.proofs.items():
+        if isinstance(value, dict) and all(isinstance(each, dict) for each in value.values()):
+            for part, figures in value.items():
+                told = ", ".join(f"{figure} {count}" for figure, count in figures.items())
+                lines.append(f"  {part}: {told}")
+            continue
         lines.append(f"  {name}: {grouped(value) if isinstance(value, int) else value}")
     for why, count in record.lost.items():
         lines.append(f"  {grouped(count)} calls {why} (the counts above are exact)")

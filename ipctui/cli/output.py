@@ -29,7 +29,7 @@ class Output:
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._ending = False
-        self._dropped: dict[str, int] = {}
+        self._dropped: dict[tuple[str, str | None], int] = {}
         self._lost = 0
         self.closed = False
         self._thread = threading.Thread(target=self._write, name="output", daemon=True)
@@ -40,10 +40,11 @@ class Output:
         parts: list[str] = []
         for record in records:
             if self._size > _MOST_WAITING and _may_be_dropped(record):
-                self._dropped[record.process] = self._dropped.get(record.process, 0) + 1
+                place = (record.process, record.cell)
+                self._dropped[place] = self._dropped.get(place, 0) + 1
                 continue
             if self._dropped and not isinstance(record, Header):
-                lost = [Lost(record.t, count, NOT_WRITTEN, process) for process, count in self._dropped.items()]
+                lost = [Lost(record.t, count, NOT_WRITTEN, *place) for place, count in self._dropped.items()]
                 parts += map(line_of, lost)
                 self._lost += sum(self._dropped.values())
                 self._dropped = {}

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ipctui.cli import complain
 from ipctui.cli.session import Interrupted, choose, laboratory, run_script, script_of
-from ipctui.lab.fold import fold
 from ipctui.lab.parameters import UsageError, printable, unknown
 from ipctui.lab.session import LabError
 from ipctui.lab.state import LabState
+from ipctui.lab.timeline import folded
 from ipctui.mechanisms import catalogue
 from ipctui.trace.recording import Recording, RecordingError, read_recording
 from ipctui.trace.records import Record, Summary
@@ -26,12 +26,13 @@ def screenshot(options: Namespace) -> int:
     """Draw and write the picture; the exit status."""
     from ipctui.cli.screen import check_theme
     from ipctui.export.picture import PictureError, write_picture
+    from ipctui.tui.lecture import THEME as LECTURE_THEME
     from ipctui.tui.snapshot import picture
     from ipctui.tui.themes import DEFAULT_THEME, find_themes
 
     size = _size(options.size)
     themes, _ = find_themes()
-    theme = options.theme or DEFAULT_THEME
+    theme = options.theme or (LECTURE_THEME if options.lecture and LECTURE_THEME in themes else DEFAULT_THEME)
     check_theme(theme, themes)
     target = Path(options.output)
     if target.suffix not in (".svg", ".png"):
@@ -51,6 +52,7 @@ def screenshot(options: Namespace) -> int:
             zoom=options.zoom,
             now=rounded(state.t),
             replay=_is_recording(options.what),
+            lecture=options.lecture,
         )
         can = frozenset({"seek"} if view.replay else {"command"})
         write_picture(picture(state, pane, view, size, themes[theme], can=can), target)
@@ -106,7 +108,7 @@ def replayed(recording: Recording, at: float | None) -> LabState:
         for record in recording.records
         if not isinstance(record, Summary) and (end is None or _time(record) <= end)
     ]
-    state = fold(LabState(), records, channel.reduce)
+    state, _ = folded(LabState(), records, channel.reduce)
     return state if end is None else replace(state, t=end)
 
 

@@ -12,9 +12,12 @@ from pathlib import Path
 
 from ipctui.cli import complain
 from ipctui.cli.output import Output
-from ipctui.cli.session import Choice, Interrupted, choose, laboratory, run_script, script_of
+from ipctui.cli.scenario import is_scenario, scenario_of, status_of
+from ipctui.cli.session import Choice, Interrupted, Script, choose, laboratory, run_script, script_of
+from ipctui.lab.lecture import Lecture
 from ipctui.lab.parameters import UsageError
 from ipctui.lab.recorder import Recorder, RecorderError
+from ipctui.lab.scenario import Scenario
 from ipctui.lab.session import Lab, LabError
 from ipctui.mechanisms import catalogue
 from ipctui.trace.records import Record
@@ -24,7 +27,11 @@ _TEXT_SECONDS = 5.0
 
 def run(options: Namespace) -> int:
     """Run one mechanism; the exit status."""
-    choice = choose(options)
+    scenario = None
+    if is_scenario(options.mechanism):
+        scenario, choice = scenario_of(options)
+    else:
+        choice = choose(options)
     script = script_of(options.commands, choice.channel)
     if options.headless and options.text:
         raise UsageError("--headless and --text exclude each other: the first is for programs, the second for people")
@@ -41,12 +48,12 @@ def run(options: Namespace) -> int:
         if options.headless or options.text or not has_terminal():
             gc.enable()
         if options.headless:
-            return _headless(choice, script, options)
+            return _headless(choice, script, options, scenario)
         if options.text or not has_terminal():
-            return _text(choice, script, options)
+            return _text(choice, script, options, scenario)
         from ipctui.cli.screen import screen
 
-        return screen(options, choice, script)
+        return screen(options, choice, script, scenario)
     except (LabError, RecorderError) as error:
         complain(error)
         return 1
@@ -59,20 +66,21 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
-def _headless(choice: Choice, script: list[tuple[float, str]], options: Namespace) -> int:
+def _headless(choice: Choice, script: Script, options: Namespace, scenario: Scenario | None) -> int:
     interrupted = Interrupted()
     with laboratory(choice) as lab, recorded(lab, options):
         output = Output()
-        run_script(lab, script, options.seconds, output.records, interrupted)
+        lecture = Lecture(scenario, lab, stops=False) if scenario is not None else None
+        run_script(lab, script, options.seconds, output.records, interrupted, lecture)
         output.finish()
-    return 0
+    return status_of(lecture)
 
 
-def _text(choice: Choice, script: list[tuple[float, str]], options: Namespace) -> int:
+def _text(choice: Choice, script: Script, options: Namespace, scenario: Scenario | None) -> int:
     from ipctui.cli.narrate import Narrator
 
     caption = catalogue.caption(choice.channel.name)
-    narrator = Narrator(lambda state: caption(state, options.lang))
+    narrator = Narrator(lambda state: caption(state, options.lang), options.lang)
     interrupted = Interrupted()
     with laboratory(choice) as lab, recorded(lab, options):
         output = Output()
@@ -80,10 +88,11 @@ def _text(choice: Choice, script: list[tuple[float, str]], options: Namespace) -
         def take(records: list[Record]) -> bool:
             return output.text("".join(f"{line}\n" for line in narrator.lines(records, lab.state)))
 
-        seconds = options.seconds if options.seconds is not None else _TEXT_SECONDS
-        run_script(lab, script, seconds, take, interrupted)
+        lecture = Lecture(scenario, lab, stops=False) if scenario is not None else None
+        seconds = _TEXT_SECONDS if options.seconds is None and lecture is None else options.seconds
+        run_script(lab, script, seconds, take, interrupted, lecture)
         output.finish()
-    return 0
+    return status_of(lecture)
 
 
 @contextmanager

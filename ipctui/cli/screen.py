@@ -6,17 +6,20 @@ import gc
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipctui.cli.run import limit_of
 from ipctui.cli.session import Choice, Script, variant_of
+from ipctui.cli.settings import load_settings
 from ipctui.lab.channel import Channel
 from ipctui.lab.launch import LauncherClient, LauncherError
+from ipctui.lab.lecture import Lecture
 from ipctui.lab.live import Live
 from ipctui.lab.parameters import UsageError, settle, unknown
 from ipctui.lab.recorder import RecorderError
+from ipctui.lab.scenario import Scenario
 from ipctui.lab.session import Lab, LabError
 from ipctui.mechanisms import catalogue
 from ipctui.widgets.view import Pane
@@ -55,7 +58,19 @@ class Menu:
         return Live(Lab(channel, chosen, settle(channel.parameters(), chosen.values, ()), self._launcher))
 
 
-def screen(options: Namespace, choice: Choice, script: Script) -> int:
+def begin_tile(launcher: LauncherClient) -> Callable[[str], Lab]:
+    """What starts the laboratory of a tile: without a memory of its past, which nobody goes through there."""
+    from ipctui.tui.tiles import shown_of
+
+    def begin(name: str) -> Lab:
+        channel, shown = catalogue.channel(name), shown_of(name)
+        chosen = variant_of(channel, shown.variant)
+        return Lab(channel, chosen, settle(channel.parameters(), chosen.values, shown.settings), launcher)
+
+    return begin
+
+
+def screen(options: Namespace, choice: Choice, script: Script, scenario: Scenario | None = None) -> int:
     """Show a laboratory until the person quits (or `--for` is up); the exit status.
 
     Raises:
@@ -69,12 +84,14 @@ def screen(options: Namespace, choice: Choice, script: Script) -> int:
     except LauncherError as error:
         raise LabError(str(error)) from None
     try:
-        return _show(options, choice, script, launcher)
+        return _show(options, choice, script, launcher, scenario)
     finally:
         launcher.close()
 
 
-def _show(options: Namespace, choice: Choice, script: Script, launcher: LauncherClient) -> int:
+def _show(
+    options: Namespace, choice: Choice, script: Script, launcher: LauncherClient, scenario: Scenario | None
+) -> int:
     look, themes = look_of(options)
     from ipctui.tui.app import IpctuiApp
 
@@ -85,6 +102,8 @@ def _show(options: Namespace, choice: Choice, script: Script, launcher: Launcher
         lab.close()
         raise
     app = IpctuiApp(Menu(launcher), live, catalogue.pane(choice.channel.name), themes, look)
+    if scenario is not None:
+        app.teaching.teach(lambda: Lecture(scenario, lab))
     if script or options.seconds is not None:
         app.call_later(lambda: _schedule(app, script, options.seconds))
     return shown(app)
@@ -103,10 +122,14 @@ def look_of(options: Namespace) -> tuple[Look, dict[str, LoadedTheme]]:
     from ipctui.tui.themes import DEFAULT_THEME, find_themes
 
     themes, theme_problems = find_themes()
-    theme = options.theme or DEFAULT_THEME
+    settings, wrong = load_settings()
+    theme = options.theme or settings.theme or DEFAULT_THEME
+    if not options.theme and theme not in themes:
+        wrong.append(f"settings.toml: theme: {unknown('theme', theme, themes)}")
+        theme = DEFAULT_THEME
     check_theme(theme, themes)
     keymap, key_problems = load_keymap()
-    problems = [f"{problem.path.name}: {problem.problem}" for problem in theme_problems] + key_problems
+    problems = [f"{problem.path.name}: {problem.problem}" for problem in theme_problems] + wrong + key_problems
     return Look(theme, options.lang, options.ascii, "NO_COLOR" in os.environ, keymap, problems), themes
 
 

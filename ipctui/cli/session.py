@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ipctui.lab import commands
-from ipctui.lab.channel import Channel, Variant
+from ipctui.lab.channel import Channel, Variant, lacking
 from ipctui.lab.launch import LauncherClient, LauncherError
+from ipctui.lab.lecture import Lecture
 from ipctui.lab.parameters import UsageError, printable, settle, unknown
 from ipctui.lab.session import Lab, LabError
 from ipctui.mechanisms import catalogue
@@ -39,9 +40,9 @@ def choose(options: Namespace) -> Choice:
     variant = variant_of(channel, options.variant)
     values = settle(channel.parameters(), variant.values, options.settings)
     channel.check(variant, values)
-    why = channel.unavailable()
+    why = lacking(channel, variant)
     if why is not None:
-        raise UsageError(f"{channel.name} does not run here: {why}")
+        raise UsageError(f"{channel.name} {variant.name} does not run here: {why}")
     return Choice(channel, variant, values)
 
 
@@ -121,8 +122,12 @@ def run_script(
     seconds: float | None,
     take: Callable[[list[Record]], bool],
     interrupted: Interrupted,
+    lecture: Lecture | None = None,
 ) -> None:
-    """Tick until the time is up, giving the script's commands at their times; `take` returns False to end."""
+    """Tick until the time is up, giving the script's commands at their times; `take` returns False to end.
+
+    A lecture is played along; without a time it ends when that is over.
+    """
     script = list(script)
     while not interrupted.now and lab.alive:
         now = lab.now() / 1e9
@@ -130,6 +135,10 @@ def run_script(
             lab.command(script.pop(0)[1], "script")
         if not take(lab.batch()) or (seconds is not None and now >= seconds):
             break
+        if lecture is not None:
+            lecture.beat(time.monotonic())
+            if seconds is None and lecture.over:
+                break
         pause = TICK
         for moment in ([script[0][0]] if script else []) + ([seconds] if seconds is not None else []):
             pause = min(pause, max(moment - lab.now() / 1e9, 0.001))

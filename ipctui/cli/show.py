@@ -6,10 +6,12 @@ import json
 from argparse import Namespace
 from typing import Any
 
+from ipctui.cli.scenario import shipped
 from ipctui.kernel.machine import capabilities
-from ipctui.lab.channel import Channel
+from ipctui.lab.channel import Channel, lacking
 from ipctui.lab.leftovers import find_leftovers
 from ipctui.lab.parameters import Parameter
+from ipctui.lab.scenario import load_scenario
 from ipctui.mechanisms import catalogue
 
 
@@ -26,9 +28,14 @@ def show_list(options: Namespace) -> int:
         print("  variants")
         for variant in channel.variants:
             print(f"    {variant.name:<14} {variant.about} ({', '.join(variant.roles)})")
+            if why is None and (reason := lacking(channel, variant)):
+                print(f"    {'':<14} does not run here: {reason}")
         print("  parameters")
         for parameter in channel.parameters():
             print(f"    {parameter.name:<14} {parameter.about}; {parameter.allowed()}, default {parameter.default}")
+    print("scenarios (ipctui run NAME)")
+    for path in shipped():
+        print(f"    {path.name:<20} {load_scenario(path, catalogue.channel).title.get('en', '')}")
     return 0
 
 
@@ -42,6 +49,7 @@ def _described(channel: Channel) -> dict[str, Any]:
         "why": why,
         "variants": [
             {"name": item.name, "about": item.about, "roles": list(item.roles), "values": dict(item.values)}
+            | ({"why": reason} if (reason := lacking(channel, item)) else {})
             for item in channel.variants
         ],
         "parameters": [_parameter(item) for item in channel.parameters()],

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from ipctui.lab.fold import key
 from ipctui.lab.state import LabState
 from ipctui.trace.records import Command, Event
 from ipctui.trace.text import visible
@@ -80,7 +81,7 @@ class Announcer:
                     continue
                 if event.name == "failed":
                     words = " ".join(str(event.data[part]) for part in ("call", "errno") if part in event.data)
-                    notices.append(_notice(f"{event.process} failed: {words}", "warning"))
+                    notices.append(_notice(f"{key(event.process or '', event.cell)} failed: {words}", "warning"))
                 elif event.name == "stderr":
                     self._unsaid.append(str(event.data.get("line", "")))
         if self._unsaid and self._seconds() - self._said >= _PAUSE:

@@ -9,12 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.driver import Driver
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -24,18 +25,25 @@ from ipctui.trace.text import visible
 from ipctui.tui.actions import ACTIONS, Action, by_id
 from ipctui.tui.announce import Announcer
 from ipctui.tui.deeds import Deeds
-from ipctui.tui.footer import screen_frame, undrawable
+from ipctui.tui.footer import damaged_frame, screen_frame
 from ipctui.tui.keymap import applied
 from ipctui.tui.lab_screen import LabScreen, lab_screen
+from ipctui.tui.lecture import Lecture
 from ipctui.tui.live import LiveView
 from ipctui.tui.palette import LabProvider
+from ipctui.tui.predict import Predict
 from ipctui.tui.roles import no_color as uncoloured
 from ipctui.tui.screens import CSS as SCREENS_CSS
 from ipctui.tui.source import Catalogue, Source, recordable, replay
+from ipctui.tui.teaching import Teaching
 from ipctui.tui.themes import DEFAULT_THEME, LoadedTheme
 from ipctui.tui.walk import Walk
 from ipctui.widgets.canvas import Frame
+from ipctui.widgets.language import in_language
 from ipctui.widgets.view import Offer, Pane, View
+
+if TYPE_CHECKING:
+    from ipctui.tui.opening import Lobby
 
 BEAT = 1 / 25
 """Seconds between two ticks of the laboratory."""
@@ -110,6 +118,10 @@ class IpctuiApp(App[None]):
         self._colourless = colourless
         self._beat = beat
         self.walk = Walk(self)
+        self.lecture = Lecture(self)
+        self.predict = Predict(self)
+        self.teaching = Teaching(self)
+        self.lobby: Lobby | None = None
         self._deeds = Deeds(self)
         self._announcer = Announcer()
         self._shown: tuple[Any, ...] = ()
@@ -126,10 +138,23 @@ class IpctuiApp(App[None]):
         """The pane's screen."""
         return self._main
 
+    def get_driver_class(self) -> type[Driver]:
+        """The driver: on a Linux terminal one that takes it well when the terminal goes."""
+        wanted = super().get_driver_class()
+        if sys.platform != "linux" or wanted.__name__ != "LinuxDriver":
+            return wanted
+        from ipctui.tui.driver import TerminalDriver
+
+        return TerminalDriver
+
     def on_mount(self) -> None:
         """Begin to beat; say what was wrong with the user's files."""
         for problem in self._look.problems:
             self.say(problem, "warning")
+        if self.teaching.taught is not None:
+            self.lecture.begin()
+        if self.lobby is not None:
+            self.lobby.show()
         if self._beat is not None:
             self.set_interval(self._beat, self.beat)
         if not self.is_headless:
@@ -143,6 +168,8 @@ class IpctuiApp(App[None]):
     def on_unmount(self) -> None:
         """Close the laboratory, whatever the reason for the end."""
         self.source.close()
+        if self.lobby is not None:
+            self.lobby.close()
 
     def leave(self) -> None:
         """End the app."""
@@ -165,6 +192,8 @@ class IpctuiApp(App[None]):
         """Take in what is new, and announce what deserves it."""
         if self.source.alive:
             self.source.tick()
+        self.teaching.beat()
+        self.predict.beat()
         for notice in self._announcer.news(self.source):
             self.say(*notice)
         self._complain()
@@ -208,7 +237,7 @@ class IpctuiApp(App[None]):
         state = self.shown
         self.view = replace(self.view, **self._when())
         live = self._main.live
-        wanted = (state, self.view, live.size, self.pane)
+        wanted = (state, self.view, live.size, self.pane, self.predict.now, self.teaching.stop)
         if self._same(wanted):
             return
         seconds = time.monotonic()
@@ -232,12 +261,23 @@ class IpctuiApp(App[None]):
         """The frame of a view at the present size."""
         size = self._main.live.size
         try:
-            return screen_frame(self.shown, self.pane, view, size.width, size.height, self.actions, self.source.can)
+            return screen_frame(
+                self.shown,
+                self.pane,
+                view,
+                size.width,
+                size.height,
+                self.actions,
+                self.source.can,
+                *self.teaching.bands(size.width),
+            )
         except Exception as error:
             if replay(self.source) is None:
                 raise
             # A damaged recording can say what no laboratory ever would.
-            return undrawable(view, size.width, size.height, error)
+            return damaged_frame(
+                error, self.shown, self.pane, view, size.width, size.height, self.actions, self.source.can
+            )
 
     def redraw(self) -> None:
         """Draw at once, whatever was drawn before."""
@@ -252,7 +292,9 @@ class IpctuiApp(App[None]):
     # What the person does.
 
     def action_act(self, action: str) -> None:
-        """Do an action by its id."""
+        """Do an action by its id, for a key."""
+        if action in self.actions_by_id:
+            self.lecture.pressed(self.actions_by_id[action])
         self._deeds.act(action)
 
     @on(LiveView.Clicked)
@@ -273,13 +315,17 @@ class IpctuiApp(App[None]):
         self.view = replace(self.view, **changes)
         self.draw()
 
+    def select(self, name: str) -> None:
+        """Select a process by its name."""
+        self.view = replace(self.view, selected=name)
+
     def offer(self, key: str) -> Offer | None:
         """What the pane offers on a key."""
         return next((offer for offer in self.pane.offers if offer.key == key), None)
 
     def say(self, text: str, severity: Literal["information", "warning", "error"]) -> None:
         """Show a toast; the text is data, never markup."""
-        self.notify(visible(text), severity=severity, markup=False)
+        self.notify(visible(in_language(self.view.language, text)), severity=severity, markup=False)
 
     def give(self, command: str) -> None:
         """Give the laboratory a command and see at once what came of it."""
@@ -289,9 +335,10 @@ class IpctuiApp(App[None]):
         self.source.command(command, "key")
         self.beat()
         if self._beat is not None:
-            self.set_timer(REACTION, self._react)
+            self.set_timer(REACTION, self.react)
 
-    def _react(self) -> None:
+    def react(self) -> None:
+        """Draw what came of an order at once."""
         self._due = 0.0
         self.beat()
 
@@ -311,6 +358,9 @@ class IpctuiApp(App[None]):
         except Exception as error:
             # What could not be started again must not take the terminal down with it.
             self.say(f"restart: {error}", "error")
+        if variant is not None:
+            self.teaching.forget()
+        self.teaching.again()
         self._fresh_view()
 
     def open_mechanism(self, name: str, variant: str | None) -> None:
@@ -320,12 +370,31 @@ class IpctuiApp(App[None]):
         except Exception as error:
             self.say(f"{name}: {error}", "error")
             return
+        self.predict.close()
+        self.teaching.forget()
         self.source.close()
         self.source, self.pane = source, pane
         self._announcer = Announcer()
         self._fresh_view()
 
+    def rest(self, source: Source, pane: Pane) -> None:
+        """End the laboratory, and hold a source that is none instead."""
+        self.predict.close()
+        self.teaching.forget()
+        self.source.close()
+        self.source, self.pane = source, pane
+        self._announcer = Announcer()
+        self._fresh_view()
+
+    def to_lobby(self) -> bool:
+        """Go to the opening screen; False where the app was started without one."""
+        if self.lobby is None:
+            return False
+        self.lobby.show()
+        return True
+
     def _fresh_view(self) -> None:
+        self.predict.close()
         self.walk.forget()
         self.view = replace(self.view, zoom="", scroll=0)
         self.tick()
@@ -357,6 +426,11 @@ class IpctuiApp(App[None]):
     def _styles(self, theme: str) -> Mapping[str, Any]:
         styles = self.themes[theme].styles
         return uncoloured(styles) if self._colourless else styles
+
+    @property
+    def theme_styles(self) -> Mapping[str, Any]:
+        """The present theme's styles by role."""
+        return self._styles(self.theme)
 
     def take_theme(self, name: str) -> None:
         """Take a theme by its name."""

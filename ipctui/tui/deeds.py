@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from textual.command import CommandPalette
 
 from ipctui.export.picture import PictureError, write_picture
+from ipctui.lab.channel import lacking
 from ipctui.tui.orders import NothingToDoError, open_ends, order
 from ipctui.tui.screens import Choice, ChoiceScreen, HelpScreen, TextScreen
 from ipctui.tui.source import replay
+from ipctui.widgets.language import in_language
 from ipctui.widgets.view import Offer
 
 if TYPE_CHECKING:
@@ -50,13 +52,16 @@ class Deeds:
             "up": lambda: self.scroll(1),
             "down": lambda: self.scroll(-1),
             "page-up": lambda: self.scroll(self.page),
-            "page-down": lambda: self.scroll(-self.page),
+            "page-down": self.page_down,
             "filter": app.open_filter,
             "listing": self.listing,
             "theme": self.next_theme,
             "save": self.save,
             "help": self.help,
             "palette": self.palette,
+            "lecture": app.lecture.toggle,
+            "predict": app.predict.ask,
+            "go-on": self.go_on,
             "quit": app.leave,
             **app.walk.deeds,
         }
@@ -66,6 +71,8 @@ class Deeds:
         verb, _, rest = action.partition(":")
         needs = self._app.actions_by_id[action].needs if action in self._app.actions_by_id else ""
         player = replay(self._app.source)
+        if self._answered(action):
+            return
         if needs and needs not in self._app.source.can:
             self._cannot(needs)
         elif player is not None and action in _SPEEDS:
@@ -83,6 +90,26 @@ class Deeds:
             self._own[action]()
         elif action in self._app.actions_by_id:
             self._order(action)
+
+    def _answered(self, action: str) -> bool:
+        """Whether a key was meant for the question on the screen."""
+        predict = self._app.predict
+        if not predict.open:
+            return False
+        if action == "back":
+            predict.close()
+            return True
+        if action.startswith("offer-") and predict.waiting:
+            predict.choose(int(action[6:]) - 1)
+            return True
+        if action in ("step", "go-on") and predict.waiting:
+            if not predict.live:
+                predict.answer()
+            elif not predict.asleep:
+                # What sleeps already is not stepped: its next record comes when somebody wakes it.
+                self._order("step", role=predict.process)
+            return True
+        return False
 
     def _cannot(self, needs: str) -> None:
         """Say what the source cannot do."""
@@ -104,6 +131,9 @@ class Deeds:
             app.give(order(app.actions_by_id[action], app.source.state, role, text))
         except NothingToDoError as error:
             app.say(str(error), "warning")
+
+    def _said(self, text: str) -> str:
+        return in_language(self._app.view.language, text)
 
     # The selected process.
 
@@ -183,21 +213,24 @@ class Deeds:
                 app.restart(names[place])
 
         current = names.index(app.source.variant) if app.source.variant in names else 0
-        choices = [Choice(variant.name, variant.about) for variant in variants]
-        app.push_screen(ChoiceScreen(app.source.channel.title, choices, current), chosen)
+        choices = [Choice(variant.name, self._said(variant.about)) for variant in variants]
+        app.push_screen(ChoiceScreen(self._said(app.source.channel.title), choices, current), chosen)
 
     def menu(self) -> None:
-        """Choose a mechanism, or one of its variants."""
+        """Choose a mechanism, or one of its variants: on the opening screen, where the app began with it."""
         app = self._app
+        if app.to_lobby():
+            return
         choices: list[Choice] = []
         targets: list[tuple[str, str | None]] = []
         for name in app.catalogue.names():
             channel = app.catalogue.channel(name)
             refused = channel.unavailable() or ""
-            choices.append(Choice(name, channel.about, refused))
+            choices.append(Choice(name, self._said(channel.about), refused))
             targets.append((name, None))
             for variant in channel.variants:
-                choices.append(Choice(variant.name, variant.about, refused, indent=1))
+                why_not = lacking(channel, variant) or ""
+                choices.append(Choice(variant.name, self._said(variant.about), why_not, indent=1))
                 targets.append((name, variant.name))
         here = (app.source.channel.name, app.source.variant)
 
@@ -221,7 +254,7 @@ class Deeds:
             if text:
                 app.give(text)
             else:
-                app.say(f"{offer.name}: nothing to do now", "warning")
+                app.say(f"{self._said(offer.name)}: nothing to do now", "warning")
 
     # The view.
 
@@ -230,11 +263,15 @@ class Deeds:
         self._app.look(zoom=part, scroll=0)
 
     def back(self) -> None:
-        """Leave what is enlarged; failing that, drop the filter."""
+        """Leave what is enlarged; failing that, drop the filter, leave the lecture, or go to the opening screen."""
         if self._app.view.zoom:
             self.zoom("")
         elif self._app.view.filter:
             self._app.close_filter(drop=True)
+        elif self._app.lecture.on:
+            self._app.lecture.leave()
+        else:
+            self._app.to_lobby()
 
     @property
     def page(self) -> int:
@@ -257,6 +294,17 @@ class Deeds:
             nearest += step
         if nearest != view.scroll:
             app.look(scroll=nearest)
+
+    def page_down(self) -> None:
+        """Scroll the enlarged part by a page; with none, go on: a presenter's remote control sends this key."""
+        if self._app.view.zoom or not self._app.teaching.go_on():
+            self.scroll(-self.page)
+
+    def go_on(self) -> None:
+        """Go on after a stop of the lecture's file."""
+        app = self._app
+        if not app.teaching.go_on():
+            app.say("멈춘 강의 파일이 없습니다" if app.korean else "no lecture's file waits at a stop", "information")
 
     def listing(self) -> None:
         """Show the program in the other language."""
@@ -288,7 +336,7 @@ class Deeds:
         app = self._app
         lesson = app.pane.lesson(app.view.language)
         app.push_screen(
-            HelpScreen(app.source.channel.title, app.actions, app.pane.offers, lesson, app.view.language),
+            HelpScreen(self._said(app.source.channel.title), app.actions, app.pane.offers, lesson, app.view.language),
         )
 
     def palette(self) -> None:

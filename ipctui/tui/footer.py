@@ -11,13 +11,14 @@ from ipctui.lab.state import LabState
 from ipctui.trace.text import visible
 from ipctui.tui.actions import ACTIONS, Action, by_id
 from ipctui.tui.orders import other_side
-from ipctui.widgets.canvas import Canvas, Frame, Hit
+from ipctui.widgets.canvas import Canvas, Frame, Hit, Line
+from ipctui.widgets.language import in_language
 from ipctui.widgets.timebar import draw_timebar
 from ipctui.widgets.view import Pane, View
-from ipctui.widgets.words import word
 
 SMALLEST = (80, 24)
 """Columns and rows that every pane is made to fit."""
+_DAMAGED = "what the mechanism remembered is damaged in this recording; it was left out"
 
 
 def screen_frame(
@@ -28,16 +29,37 @@ def screen_frame(
     height: int,
     actions: Sequence[Action] = ACTIONS,
     can: frozenset[str] = frozenset({"command"}),
+    band: Sequence[Line] = (),
+    over: Sequence[Line] = (),
 ) -> Frame:
-    """A pane with its footer, `width` by `height` cells; a sentence instead where that is too small."""
+    """A pane with its footer, `width` by `height` cells; a sentence instead where that is too small.
+
+    A lecture has no footer. `band` is what is told between the two, `over` what is laid over the pane's last rows.
+    """
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return too_small(view, width, height)
-    foot = footer(state, pane, view, width, actions, can)
+    foot = Frame(width, 0, ()) if view.lecture else footer(state, pane, view, width, actions, can)
     if view.moment is not None:
         bar = Canvas(width, 1, view.ascii)
         draw_timebar(bar, view, 0)
         foot = _under(bar.frame(), foot)
-    return _under(pane.draw(state, view, width, height - len(foot.rows)), foot)
+    foot = _under(_lines(band, view, width), foot)
+    frame = pane.draw(state, view, width, height - len(foot.rows))
+    if over:
+        frame = _under(_above(frame, len(frame.rows) - len(over)), _lines(over, view, width))
+    return _under(frame, foot)
+
+
+def _lines(lines: Sequence[Line], view: View, width: int) -> Frame:
+    canvas = Canvas(width, len(lines), view.ascii)
+    canvas.lines(0, 0, lines, width, len(lines))
+    return canvas.frame()
+
+
+def _above(frame: Frame, rows: int) -> Frame:
+    """The upper rows of a frame; what can be clicked ends there."""
+    hits = tuple(replace(hit, height=min(hit.height, rows - hit.y)) for hit in frame.hits if hit.y < rows)
+    return Frame(frame.width, rows, frame.rows[:rows], hits)
 
 
 def _under(upper: Frame, lower: Frame) -> Frame:
@@ -47,9 +69,32 @@ def _under(upper: Frame, lower: Frame) -> Frame:
     return Frame(upper.width, down + len(lower.rows), (*upper.rows, *lower.rows), (*upper.hits, *hits))
 
 
+def damaged_frame(
+    error: Exception,
+    state: LabState,
+    pane: Pane,
+    view: View,
+    width: int,
+    height: int,
+    actions: Sequence[Action] = ACTIONS,
+    can: frozenset[str] = frozenset({"command"}),
+) -> Frame:
+    """A moment of a damaged recording that its pane cannot draw: without what the mechanism remembers, and told so.
+
+    Where not even that can be drawn, `error` is told instead of the picture.
+    """
+    said = "이 기록에서 메커니즘이 기억하던 것이 손상되어 뺐다" if view.language == "ko" else _DAMAGED
+    try:
+        band: list[Line] = [[(f" {said}", "warning")]]
+        return screen_frame(replace(state, facts={}), pane, view, width, height, actions, can, band)
+    except Exception:
+        return undrawable(view, width, height, error)
+
+
 def undrawable(view: View, width: int, height: int, error: Exception) -> Frame:
     """What is shown of a moment of a damaged recording that no pane can draw."""
-    sentence = f"this moment of the recording cannot be drawn: {type(error).__name__}: {visible(str(error))}"
+    said = "이 순간은 그릴 수 없다" if view.language == "ko" else "this moment of the recording cannot be drawn"
+    sentence = f"{said}: {type(error).__name__}: {visible(str(error))}"
     canvas = Canvas(max(width, 0), max(height, 0), view.ascii)
     canvas.put(1, height // 2, sentence, "warning")
     if view.moment is not None:
@@ -137,7 +182,7 @@ def _items(
     for offer in pane.offers:
         action = actions.get(f"offer-{offer.key}")
         if action is not None:
-            yield _Item(action.id, action.shown, word(view.language, offer.name))
+            yield _Item(action.id, action.shown, in_language(view.language, offer.name))
     for id in ("menu", "help", "quit"):
         if id != "menu" or "command" in can:
             yield _item(actions[id], view)

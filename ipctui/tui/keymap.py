@@ -41,6 +41,7 @@ _SHOWN = {
     "home": "Home",
     "end": "End",
     "space": "space",
+    **{f"f{number}": f"F{number}" for number in range(1, 13)},
 }
 _Keys = dict[str, tuple[str, ...]]
 

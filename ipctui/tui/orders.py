@@ -46,6 +46,8 @@ def other_side(action: str, process: ProcessState | None) -> bool:
     if process is None:
         return False
     if action == "hold":
+        if not process.pid:
+            return True  # not started yet: to release it is to start it
         if process.settings is not None:
             return process.settings.held
         return process.state is not None and process.state.state == "held"

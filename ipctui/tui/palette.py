@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.markup import escape
 
 from ipctui.trace.text import visible
+from ipctui.widgets.language import in_language
 
 if TYPE_CHECKING:
     from ipctui.tui.app import IpctuiApp
@@ -37,13 +38,14 @@ class LabProvider(Provider):
             if action.id in ("palette",) or (action.id.startswith("offer-") and not app.offer(action.id[6:])):
                 continue
             offer = app.offer(action.id[6:]) if action.id.startswith("offer-") else None
-            name = offer.name if offer else action.label(language)
-            about = offer.about if offer else action.sentence(language)
+            name = in_language(language, offer.name) if offer else action.label(language)
+            about = in_language(language, offer.about) if offer else action.sentence(language)
             yield Entry(f"{name} ({action.shown})", about, partial(app.action_act, action.id))
         for variant in app.source.channel.variants if "command" in app.source.can else ():
-            yield Entry(f"variant: {variant.name}", variant.about, partial(app.restart, variant.name))
+            about = in_language(language, variant.about)
+            yield Entry(f"{_VARIANT[language]}: {variant.name}", about, partial(app.restart, variant.name))
         for name, theme in app.themes.items():
-            yield Entry(f"theme: {name}", theme.title, partial(app.take_theme, name))
+            yield Entry(f"{_THEME[language]}: {name}", theme.title, partial(app.take_theme, name))
 
     async def discover(self) -> Hits:
         """Everything, while nothing is typed."""
@@ -66,6 +68,8 @@ class LabProvider(Provider):
             yield Hit(score, Content(visible(text)), partial(app.give, command), text, _help(_ABOUT[app.view.language]))
 
 
+_VARIANT = {"en": "variant", "ko": "변형"}
+_THEME = {"en": "theme", "ko": "테마"}
 _ABOUT = {"en": "Give this command to the laboratory.", "ko": "이 명령을 실험실에 내립니다."}
 
 

@@ -17,6 +17,7 @@ from textual.widgets.option_list import Option
 from ipctui.trace.text import visible
 from ipctui.tui.actions import GROUPS, Action
 from ipctui.widgets.canvas import wrapped
+from ipctui.widgets.language import in_language
 from ipctui.widgets.view import Offer
 
 _KEY_WIDTH = 11
@@ -143,7 +144,7 @@ def help_text(actions: Sequence[Action], offers: Sequence[Offer], language: str)
     parts: list[Content | tuple[str, str]] = []
     if offers:
         parts.append((("이 화면" if language == "ko" else "This pane") + "\n", "bold"))
-        parts += [_key_line(_offer_key(offer, actions), visible(f"{offer.name}: {offer.about}")) for offer in offers]
+        parts += [_key_line(_offer_key(offer, actions), _offered(offer, language)) for offer in offers]
     for group, titles in GROUPS.items():
         parts.append(((titles[language] if not parts else f"\n{titles[language]}") + "\n", "bold"))
         parts += [
@@ -152,6 +153,10 @@ def help_text(actions: Sequence[Action], offers: Sequence[Offer], language: str)
             if action.group == group and not action.id.startswith("offer-")
         ]
     return Content.assemble(*parts)
+
+
+def _offered(offer: Offer, language: str) -> str:
+    return visible(f"{in_language(language, offer.name)}: {in_language(language, offer.about)}")
 
 
 def _offer_key(offer: Offer, actions: Sequence[Action]) -> str:
@@ -185,6 +190,8 @@ CSS = """
 .over OptionList:focus { background-tint: $foreground 0%; }
 CommandPalette SearchIcon { display: none; }
 .over VerticalScroll { height: 1fr; }
+ToastRack { margin-bottom: 5; }
+Toast { width: 52; max-width: 65%; }
 .over Markdown { padding: 0; margin: 1 0 0 0; background: $surface; }
 """
 """How these screens look, for the app's style sheet."""

@@ -13,7 +13,7 @@ from textual.filter import ANSIToTruecolor
 from ipctui.export.picture import correct_svg
 from ipctui.lab.state import LabState
 from ipctui.tui.actions import ACTIONS
-from ipctui.tui.footer import screen_frame
+from ipctui.tui.footer import damaged_frame, screen_frame
 from ipctui.tui.live import LiveView
 from ipctui.tui.roles import no_color as uncoloured
 from ipctui.tui.themes import LoadedTheme
@@ -64,7 +64,12 @@ def picture(
     """
     if view.selected not in state.processes and state.processes:
         view = replace(view, selected=next(iter(state.processes)))
-    frame = screen_frame(state, pane, view, *size, ACTIONS, can)
+    try:
+        frame = screen_frame(state, pane, view, *size, ACTIONS, can)
+    except Exception as error:
+        if not view.replay:
+            raise
+        frame = damaged_frame(error, state, pane, view, *size, ACTIONS, can)
     styles = uncoloured(theme.styles) if no_color else theme.styles
 
     async def shown() -> str:

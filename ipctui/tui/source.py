@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from ipctui.lab.channel import Channel
 from ipctui.lab.state import LabState
 from ipctui.lab.timeline import Cursor, Timeline
+from ipctui.trace.records import Record
 from ipctui.widgets.view import Pane
 
 
@@ -76,6 +77,10 @@ class Recordable(Past, Protocol):
     @property
     def recording(self) -> bool:
         """Whether it is being recorded."""
+
+    @property
+    def listeners(self) -> list[Callable[[Sequence[Record]], None]]:
+        """Who is told of every batch, already folded."""
 
     def mark(self, text: str = "") -> None:
         """Mark this moment."""

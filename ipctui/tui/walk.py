@@ -25,11 +25,11 @@ _TENTH = 100_000_000
 _TIME = re.compile(r"([-+]?)(?:(\d{1,6}):)?(\d{1,9}(?:\.\d{1,9})?)")
 
 _NOUNS = {
-    "call": ("call", "호출"),
-    "message": ("message", "메시지"),
-    "record": ("record", "레코드"),
-    "blocked": ("process that becomes blocked", "블록되는 프로세스"),
-    "mark": ("mark", "표시"),
+    "call": "call",
+    "message": "message",
+    "record": "record",
+    "blocked": "process that becomes blocked",
+    "mark": "mark",
 }
 
 
@@ -180,11 +180,7 @@ class Walk:
         self._look()
 
     def _nothing_more(self, by: int) -> None:
-        app = self._app
-        if by > 0:
-            app.say("더 뒤는 없습니다" if app.korean else "this is the latest moment", "information")
-        else:
-            app.say("더 앞은 없습니다" if app.korean else "this is as far back as it goes", "information")
+        self._app.say("this is the latest moment" if by > 0 else "this is as far back as it goes", "information")
 
     def to(self, t: int) -> None:
         """Go to a moment."""
@@ -193,23 +189,29 @@ class Walk:
             cursor.seek(t)
             self._look()
 
+    def at(self, position: int) -> None:
+        """Go to a position of the stream."""
+        cursor = self._stand()
+        if cursor is not None:
+            cursor.go(position)
+            self._look()
+
     def step(self, what: str, by: int) -> None:
         """Go to the next stop of a sort, or the previous one."""
         cursor = self._stand()
         if cursor is None:
             return
         if not cursor.step(what, by):
-            app, (noun, noun_ko) = self._app, _NOUNS[what]
-            if app.korean:
-                app.say(f"{'뒤에' if by > 0 else '앞에'} {noun_ko} 없음", "information")
-            else:
-                app.say(f"no {noun} {'after' if by > 0 else 'before'} this moment", "information")
+            noun = _NOUNS[what]
+            where = f"no {noun} after this moment" if by > 0 else f"no {noun} before this moment"
+            self._app.say(where, "information")
         elif what == "mark":
             self._name_mark(cursor)
         self._look()
 
     def _name_mark(self, cursor: Cursor) -> None:
-        text = next((mark.text for mark in cursor.timeline.marks if mark.position == cursor.position), "")
+        mark = next((mark for mark in cursor.timeline.marks if mark.position == cursor.position), None)
+        text = (mark.ko if self._app.korean and mark.ko else mark.text) if mark is not None else ""
         if text:
             self._app.say(text, "information")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 
 from rich.cells import cell_len, get_character_cell_size
 
@@ -69,6 +71,7 @@ _ASCII = str.maketrans(
         "◂": "<",
         "█": "#",
         "░": ".",
+        "▒": "%",
         "▮": "#",
         "▯": ".",
         "…": "~",
@@ -78,13 +81,15 @@ _ASCII = str.maketrans(
         "▼": "v",
         "↻": "@",
         "┃": "|",
-        "↔": "/",
+        "↔": "=",
         "µ": "u",
         "╱": "/",
         "╳": "X",
         "✓": "v",
         "•": "*",
         "⏸": "=",
+        "“": '"',
+        "”": '"',
         "╵": "'",
         "╷": ",",
         "›": ">",
@@ -115,7 +120,9 @@ class Canvas:
         self.width = width
         self.height = height
         self.ascii = ascii
-        self._cells: list[list[Span]] = [[(" ", "text")] * width for _ in range(height)]
+        # Characters and roles in lists of their own: both are then filled without a step of Python's a cell.
+        self._chars = [[" "] * width for _ in range(height)]
+        self._roles = [["text"] * width for _ in range(height)]
         self._hits: list[Hit] = []
 
     def put(self, x: int, y: int, text: str, role: str = "text", width: int | None = None) -> int:
@@ -126,17 +133,18 @@ class Canvas:
             # Whatever a part was given: nothing that a terminal would obey gets past this line.
             text = visible(text)
         if (
-            text.isascii()
-            and x >= 0
+            x >= 0
             and (end := x + len(text)) <= (self.width if width is None else min(self.width, x + width))
+            and (text.isascii() or (not self.ascii and _all_single(text)))
         ):
             # Most text is like this: every character one cell, and all of it fits.
-            self._cells[y][x:end] = [(char, role) for char in text]
+            self._chars[y][x:end] = text
+            self._roles[y][x:end] = [role] * len(text)
             return end
         limit = self.width if width is None else min(self.width, x + width)
         if cell_len(text) > limit - x:
             text = cut(text, limit - x)
-        row = self._cells[y]
+        chars, roles = self._chars[y], self._roles[y]
         for char in self._plain(text):
             size = get_character_cell_size(char)
             if size == 0:
@@ -144,9 +152,9 @@ class Canvas:
             if x + size > limit:
                 break
             if x >= 0:
-                row[x] = (char, role)
+                chars[x], roles[x] = char, role
                 if size == 2:
-                    row[x + 1] = ("", role)
+                    chars[x + 1], roles[x + 1] = "", role
             x += size
         return x
 
@@ -193,12 +201,18 @@ class Canvas:
 
     def frame(self) -> Frame:
         """What was drawn, cells of one role joined."""
-        return Frame(self.width, self.height, tuple(_joined(row) for row in self._cells), tuple(self._hits))
+        rows = tuple(map(_joined, self._chars, self._roles))
+        return Frame(self.width, self.height, rows, tuple(self._hits))
 
     def _plain(self, text: str) -> str:
         if not self.ascii:
             return text
         return "".join(char if char.isascii() else "?" * cell_len(char) for char in text.translate(_ASCII))
+
+
+@lru_cache(2048)
+def _all_single(text: str) -> bool:
+    return all(get_character_cell_size(char) == 1 for char in text)
 
 
 def cut(text: str, width: int) -> str:
@@ -246,13 +260,13 @@ def wrapped(text: str, width: int, most: int) -> list[str]:
     return [*lines, cut(line, width)] if line else lines
 
 
-def _joined(cells: Sequence[Span]) -> Row:
+def _joined(chars: Sequence[str], roles: Sequence[str]) -> Row:
+    if not chars:
+        return (("", "text"),)
     row: list[Span] = []
-    text, role = "", cells[0][1] if cells else "text"
-    for char, own in cells:
-        if own != role:
-            row.append((text, role))
-            text, role = "", own
-        text += char
-    row.append((text, role))
+    start = 0
+    for role, run in groupby(roles):
+        end = start + len(list(run))
+        row.append(("".join(chars[start:end]), role))
+        start = end
     return tuple(row)

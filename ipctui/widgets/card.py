@@ -10,13 +10,17 @@ from rich.cells import cell_len
 from ipctui.lab.state import ProcessState
 from ipctui.trace.records import Held, State
 from ipctui.trace.text import grouped
-from ipctui.widgets.canvas import Canvas, Line, Span, padded, width_of, wrapped
+from ipctui.widgets.canvas import Canvas, Line, Span, cut, padded, width_of, wrapped
+from ipctui.widgets.language import in_language
 from ipctui.widgets.scroll import draw_scrolled
 from ipctui.widgets.view import View
 from ipctui.widgets.words import STATE_GLYPHS, STATE_ROLES, word
 
 _CLAUSES = re.compile(r" \(| at |; | while ")
 """Where a reason may end early and still be true."""
+
+_DANGLING = (" or", " and", ",", ":")
+"""What no sentence ends with."""
 
 _WHOLE = 1000
 """More lines than any card has: nothing is left out."""
@@ -33,9 +37,9 @@ def draw_card(
     notes: Sequence[Line] = (),
 ) -> None:
     """Draw a card with its frame; the selected process has the heavy one. An enlarged card scrolls."""
-    selected = view.selected == process.role
-    canvas.box(x, y, width, height, _title(process, selected), selected)
-    canvas.hit(x, y, width, height, f"select:{process.role}")
+    selected = view.selected == process.name
+    canvas.box(x, y, width, height, _title(process, selected, width - 4), selected)
+    canvas.hit(x, y, width, height, f"select:{process.name}")
     inside = width - 2, height - 2
     if view.zoom == "processes":
         lines = card_lines(process, view, inside[0], _WHOLE, notes)
@@ -45,35 +49,47 @@ def draw_card(
     canvas.lines(x + 1, y + 1, card_lines(process, view, *inside, notes), *inside)
 
 
-def _title(process: ProcessState, selected: bool) -> list[Span]:
-    role = "selected" if selected else "title"
-    title: list[Span] = [(process.role, role)]
-    if process.pid:
-        title.append((f" {process.pid}", "title"))
-    if process.ppid:
-        title.append((f" ◂{process.ppid}", "dim"))
+def _title(process: ProcessState, selected: bool, width: int) -> list[Span]:
+    """Its name, its number and its parent's; where there is no room for a number, the whole of it is left out."""
+    title: list[Span] = [(process.name, "selected" if selected else "title")]
+    pid: Span = (f" {process.pid}", "title")
+    ppid: Span = (f" ◂{process.ppid}", "dim")
+    for number, span in ((process.pid, pid), (process.ppid, ppid)):
+        if number and width_of([*title, span]) <= width:
+            title.append(span)
     return title
 
 
 def card_lines(process: ProcessState, view: View, width: int, height: int, notes: Sequence[Line] = ()) -> list[Line]:
-    """What a card says, the most important first, in at most `height` lines; `notes` are the mechanism's own."""
-    language = view.language
-    state = process.state
-    head = [[state_line(process, view, width)]]
-    kernel = [line] if (line := _kernel_line(state, language, width)) else []
+    """What a card says, the most important first, in at most `height` lines; `notes` are the mechanism's own.
+
+    Who is stuck, on what and because of whom goes before all else: for a reason that needs the lines, settings, the
+    kernel's word, descriptors and counts give way, in this order.
+    """
+    language, state = view.language, process.state
+    kernel: list[Line] = [line] if (line := _kernel_line(state, language, width)) else []
     if process.exited is not None:
         rows: list[Line] = [[(word(language, "all ends closed"), "dim")]] if process.descriptors else []
     else:
         rows = [*descriptor_lines(process.descriptors, language, width, max(1, height - 5))]
-    rows += notes
-    counts = [line for line in (count_line(process, language, width), error_line(process)) if line]
-    settings = [line] if (line := settings_line(process, language, width)) else []
-    fixed = len(head) + len(rows) + len(counts)
-    reason = _reason_lines(state, view, width, max(1, min(3, height - fixed - len(kernel))))
-    for optional in (settings, kernel):
-        if fixed + len(reason) + len(kernel) + len(settings) > height:
-            optional.clear()
-    return [*head, *reason, *kernel, *rows, *counts, *settings][:height]
+    own = list(notes)
+    counts: list[Line] = [line] if (line := count_line(process, language, width)) else []
+    errors: list[Line] = [line] if (line := error_line(process, language)) else []
+    settings: list[Line] = [line] if (line := settings_line(process, language, width)) else []
+    room = height - 1 - len(kernel) - len(rows) - len(own) - len(counts) - len(errors)
+    reason = _reason_lines(state, view, width, min(3, max(room, _least_lines(state, language, width))))
+    # Where a mechanism has lines of its own, these tell more than the descriptors.
+    kept = [] if own else rows[:1]
+    rest = rows[len(kept) :]
+    yielding = (settings, kernel, rest, counts, kept, errors, own)
+    excess = 1 + len(reason) + sum(map(len, yielding)) - height
+    for lines in yielding:
+        while excess > 0 and lines:
+            lines.pop()
+            excess -= 1
+    return [[state_line(process, view, width)], *reason, *kernel, *kept, *rest, *own, *counts, *errors, *settings][
+        :height
+    ]
 
 
 def state_line(process: ProcessState, view: View, width: int) -> Span:
@@ -83,8 +99,9 @@ def state_line(process: ProcessState, view: View, width: int) -> Span:
         role = "error" if (process.status or "").startswith("signal") else "ended"
         return (f"✝ {word(language, 'EXITED')} {process.status or ''}".rstrip(), role)
     if state is None and not process.pid:
+        waits = f"– {word(language, 'NOT STARTED')}"
         when = f" · {max(0.0, (process.due - view.now) / 1e9):.1f} s" if process.due is not None else ""
-        return (f"– {word(language, 'NOT STARTED')}{when}", "dim")
+        return (waits + when if cell_len(waits + when) <= width else waits, "dim")
     if state is None:
         return (f"? {word(language, 'UNKNOWN')}", "unknown")
     text = f"{STATE_GLYPHS.get(state.state, '?')} {word(language, state.state.upper())}"
@@ -113,6 +130,8 @@ def operation_text(state: State) -> str:
     before = state.before
     if before is None:
         return ""
+    if before.name in ("call", "tell"):  # what is called or told says more than that something is
+        return f"{before.name}({before.args.partition(',')[0]})"
     return f"{before.name}({'' if before.fd is None else before.fd})"
 
 
@@ -134,8 +153,8 @@ def _reason_lines(state: State | None, view: View, width: int, most: int) -> lis
     if state.state == "held":
         lines.append([(f" {word(language, 'by you')}, {age(state, view)}", "held")])
     if state.reason and state.state in ("blocked", "unknown"):
-        role = "blocked" if state.state == "blocked" else "unknown"
-        lines += [[(" " + line, role)] for line in wrapped(_shortened(state.reason, width - 1, most), width - 1, most)]
+        role, reason = "blocked" if state.state == "blocked" else "unknown", in_language(language, state.reason)
+        lines += [[(" " + line, role)] for line in wrapped(_shortened(reason, width - 1, most), width - 1, most)]
     if state.progress is not None:
         done, size = state.progress
         lines.append([(f" {grouped(done)}/{grouped(size)} B {word(language, 'written')}", "warning")])
@@ -144,11 +163,23 @@ def _reason_lines(state: State | None, view: View, width: int, most: int) -> lis
     return lines
 
 
+def _least_lines(state: State | None, language: str, width: int) -> int:
+    """The lines that the shortest true form of a reason takes; at least one."""
+    if state is None or not state.reason or state.state not in ("blocked", "unknown"):
+        return 1
+    forms = _forms(in_language(language, state.reason))
+    return max(1, min(len(wrapped(form, width - 1, _WHOLE)) for form in forms))
+
+
 def _shortened(reason: str, width: int, most: int) -> str:
     """A reason without the clauses that `most` lines have no room for: half a sentence says less than a short one."""
-    ends = [len(reason), *sorted((found.start() for found in _CLAUSES.finditer(reason)), reverse=True)]
-    fitting = (reason[:end] for end in ends if len(wrapped(reason[:end], width, most + 1)) <= most)
-    return next(fitting, reason)
+    return next((form for form in _forms(reason) if len(wrapped(form, width, most + 1)) <= most), reason)
+
+
+def _forms(reason: str) -> list[str]:
+    """A reason, and after it the shorter forms that say something and are still true, the longest first."""
+    shorter = [reason[: found.start()] for found in _CLAUSES.finditer(reason)]
+    return [reason, *(form for form in reversed(shorter) if " " in form and not form.endswith(_DANGLING))]
 
 
 def _kernel_line(state: State | None, language: str, width: int) -> list[Span]:
@@ -158,8 +189,8 @@ def _kernel_line(state: State | None, language: str, width: int) -> list[Span]:
     label = f" {word(language, 'kernel')} "
     if cell_len(label) + 2 + len(where) > width:
         label = " "
-    said = _LETTERS.get(state.kernel, "")
-    if said and cell_len(label) + len(said) + 4 + len(where) <= width:
+    said = in_language(language, _LETTERS.get(state.kernel, ""))
+    if said and cell_len(label) + cell_len(said) + 4 + len(where) <= width:
         where = f"{said} {where}"
     return [(label, "dim"), (state.kernel, "number"), (f" {where}".rstrip(), "dim")]
 
@@ -169,7 +200,7 @@ _LETTERS = {"R": "running", "S": "asleep", "D": "in disk sleep", "T": "stopped",
 
 
 def descriptor_lines(rows: tuple[Held, ...], language: str, width: int, most: int) -> list[list[Span]]:
-    """The descriptor table; where it is longer than `most` lines, closed ends are joined in one."""
+    """The descriptor table; where it is longer than `most` lines, closed ends are joined in one, others counted."""
     if not rows:
         return []
     lines = [_descriptor(row, language, width) for row in rows]
@@ -180,6 +211,13 @@ def descriptor_lines(rows: tuple[Held, ...], language: str, width: int, most: in
     lines = [_descriptor(row, language, width) for row in still_open]
     if closed:
         lines.append([(f"{', '.join(closed)} {word(language, 'closed')}", "dim")])
+    hidden = len(still_open) - most
+    if hidden > 0:
+        others = f" +{hidden} fd"
+        return [
+            *lines[: most - 1],
+            [*_descriptor(still_open[most - 1], language, width - len(others)), (others, "dim")],
+        ]
     return lines[:most]
 
 
@@ -189,23 +227,32 @@ def _descriptor(row: Held, language: str, width: int) -> list[Span]:
     if closed:
         return [(f"{row.fd} {shown:<5} {word(language, 'closed')}", "dim")]
     arrow = {"read": "◂", "write": "▸"}.get(end, "↔")
-    whom = _peers(row, width - 12)
-    flags = (" NONBLOCK" if row.nonblocking else "") + (" DIRECT" if row.packets else "")
-    spans: list[Span] = [(f"{row.fd} ", "number"), (f"{shown:<5} ", "text"), (f"{arrow} {whom}", "text")]
+    long = (" NONBLOCK" if row.nonblocking else "") + (" DIRECT" if row.packets else "")
+    short = (" NB" if row.nonblocking else "") + (" DIR" if row.packets else "")
+    first = f"{row.peers[0][0]} {row.peers[0][1]}{' +1' * (len(row.peers) > 1)}" if row.peers else "–"
+    # Who has the other end is named before all else; the settings below tell the mode in words.
+    labels = (f"{shown:<5}", "rw") if end == "read-write" else (f"{shown:<5}",)
+    forms = [(label, flags) for flags in (long, short, "") for label in labels]
+    fitting = (form for form in forms if cell_len(f"{row.fd} {form[0]} {arrow} {first}{form[1]}") <= width)
+    label, flags = next(fitting, forms[-1])
+    spans: list[Span] = [(f"{row.fd} ", "number"), (f"{label} ", "text")]
+    spans.append((f"{arrow} {_peers(row, width - width_of(spans) - 2 - len(flags))}", "text"))
     if flags:
         spans.append((flags, "warning"))
     return spans
 
 
 def _peers(row: Held, width: int) -> str:
-    """Who holds the other end, with the descriptor there; as many as fit, the others counted."""
-    for count in range(len(row.peers), 0, -1):
-        whom = ", ".join(f"{role} {fd}" for role, fd in row.peers[:count])
-        if count < len(row.peers):
-            whom += f" +{len(row.peers) - count}"
-        if len(whom) <= width or count == 1:
+    """Who holds the other end, with the descriptor there; as many as fit, the others counted; none fits: how many."""
+    peers = [f"{role} {fd}" for role, fd in row.peers]
+    for count in range(len(peers), 0, -1):
+        whom = ", ".join(peers[:count]) + (f" +{len(peers) - count}" if count < len(peers) else "")
+        if cell_len(whom) <= width:
             return whom
-    return "–"
+    if len(peers) < 2:
+        return cut(peers[0], max(1, width)) if peers else "–"
+    first = f"{row.peers[0][0]} +{len(peers) - 1}"
+    return first if cell_len(first) <= width else f"×{len(peers)}"
 
 
 def count_line(process: ProcessState, language: str, width: int) -> list[Span]:
@@ -229,13 +276,15 @@ def count_line(process: ProcessState, language: str, width: int) -> list[Span]:
     return [("▸", "text"), (f"{grouped(sent)} ", "number"), ("◂", "text"), (f"{grouped(received)} ", "number"), rate]
 
 
-def error_line(process: ProcessState) -> list[Span]:
+def error_line(process: ProcessState, language: str) -> list[Span]:
     """Errors by name, and messages that came in pieces; empty when there are none."""
     spans: list[Span] = []
     for name, times in _errors(process).items():
         spans.append((f"{name} {grouped(times)} ", "empty" if name == "EAGAIN" else "error"))
     if process.counters is not None and process.counters.received > process.counters.whole:
-        spans.append((f"torn {grouped(process.counters.received - process.counters.whole)}", "error"))
+        spans.append(
+            (f"{word(language, 'torn')} {grouped(process.counters.received - process.counters.whole)}", "error")
+        )
     if spans:
         spans[-1] = (spans[-1][0].rstrip(), spans[-1][1])
     return spans
@@ -265,6 +314,8 @@ def settings_line(process: ProcessState, language: str, width: int) -> list[Span
     return [(next((form for form in forms if cell_len(form) <= width), forms[-1]), "dim")]
 
 
+_URGENCY = ("blocked", "held", "stopped", "unknown", "running", "paced", "exited", "")
+"""States in the order in which a count of them tells them; the last is a process that has not been started."""
 _LEAST_ROSTER = 24
 """Cells that a process takes at least in a roster of several columns."""
 
@@ -272,23 +323,45 @@ _LEAST_ROSTER = 24
 def draw_roster(
     canvas: Canvas, processes: Sequence[ProcessState], view: View, x: int, y: int, width: int, height: int
 ) -> None:
-    """Draw all processes, a line each: where there are more than have a card. In columns where lines are few."""
-    names = [process.role for process in processes]
+    """Draw all processes, a line each: where there are more than have a card. In columns where lines are few.
+
+    Of more than there is room for, those around the selected one; the last place counts the others by their states.
+    """
+    names = [process.name for process in processes]
     columns = roster_columns(len(names), width, height)
     room, cell = height * columns, width // columns
-    longest = max((cell_len(name) for name in names), default=0)
-    label = min(max(longest, 8 if columns == 1 else 0), 14)
-    first = 0
-    if view.selected in names and len(names) > room:
-        first = min(max(names.index(view.selected) - room + 1, 0), len(names) - room)
-    for place, process in enumerate(processes[first : first + room]):
+    label = min(max(max((cell_len(name) for name in names), default=0), 8 if columns == 1 else 0), 16)
+    first, shown = 0, len(names)
+    if len(names) > room:
+        shown = max(1, room - 1)
+        at = names.index(view.selected) if view.selected in names else 0
+        first = min(max(at - shown + 1, 0), len(names) - shown)
+    for place, process in enumerate(processes[first : first + shown]):
         left, line = x + place // height * cell, y + place % height
         space = cell if columns == 1 else cell - 1
-        selected = process.role == view.selected
-        name = f"{'▸' if selected else ' '}{padded(process.role, label)} "
+        selected = process.name == view.selected
+        name = f"{'▸' if selected else ' '}{padded(process.name, label)} "
         state = state_line(process, view, space - label - 2)
         canvas.spans(left, line, [(name, "selected" if selected else "text"), state], space)
-        canvas.hit(left, line, space, 1, f"select:{process.role}")
+        canvas.hit(left, line, space, 1, f"select:{process.name}")
+    hidden = [*processes[:first], *processes[first + shown :]]
+    if hidden:
+        tally = _tally(hidden)
+        place = room - 1
+        across = x + place // height * cell if room > 1 else x + max(0, cell - width_of(tally))
+        canvas.spans(across, y + place % height, tally, cell)
+
+
+def _tally(processes: Sequence[ProcessState]) -> list[Span]:
+    """How many processes there are, and how many in each state: ` +8 ■5 ·3`."""
+    states: dict[str, int] = {}
+    for process in processes:
+        now = "exited" if process.exited is not None else process.state.state if process.state is not None else ""
+        states[now] = states.get(now, 0) + 1
+    spans: list[Span] = [(f" +{len(processes)}", "warning")]
+    for state, count in sorted(states.items(), key=lambda one: _URGENCY.index(one[0])):
+        spans.append((f" {STATE_GLYPHS.get(state, '–')}{count}", STATE_ROLES.get(state, "dim")))
+    return spans
 
 
 def roster_columns(processes: int, width: int, height: int) -> int:

@@ -38,7 +38,8 @@ def draw_enlarged(
     elif view.zoom == "contents":
         _contents(canvas, contents, view, top, height)
     elif view.zoom == "time":
-        lanes = min(height, len(processes) + 2)
+        count = len(processes)
+        lanes = 2 * count if 2 * count + 2 <= height else min(height, count + 1)
         draw_lanes(canvas, state, view, 1, top, canvas.width - 2, lanes)
         draw_log(canvas, state, view, 1, top + lanes + 1, canvas.width - 2, height - lanes - 1)
     elif view.zoom == "program":
@@ -58,7 +59,7 @@ def _processes(canvas: Canvas, processes: list[ProcessState], view: View, top: i
             left, right = place % columns * width // columns, (place % columns + 1) * width // columns
             draw_card(canvas, process, view, left, top + place // columns * share, right - left, share, notes(process))
         return
-    chosen = next((process for process in processes if process.role == view.selected), processes[0])
+    chosen = next((process for process in processes if process.name == view.selected), processes[0])
     detail = card_lines(chosen, view, width - 2, height, notes(chosen))
     room = max(3, height - len(detail) - 3)
     rows = min(-(-count // roster_columns(count, width - 2, room)), room)

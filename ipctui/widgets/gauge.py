@@ -9,7 +9,7 @@ from ipctui.trace.text import grouped
 from ipctui.widgets.canvas import Line, Span
 from ipctui.widgets.hexdump import hex_lines
 from ipctui.widgets.view import View
-from ipctui.widgets.words import word
+from ipctui.widgets.words import counted, word
 
 _MOST_SLOTS = 16
 
@@ -108,8 +108,8 @@ def holders_line(channel: Channel, language: str) -> list[Span]:
     """How many write to it and read from it; processes from outside by their pid."""
     writers, readers = len(channel.writers), len(channel.readers)
     spans: list[Span] = [
-        (f"{writers} {word(language, 'writer' if writers == 1 else 'writers')} · ", "text" if writers else "warning"),
-        (f"{readers} {word(language, 'reader' if readers == 1 else 'readers')}", "text" if readers else "warning"),
+        (counted(language, writers, "writer" if writers == 1 else "writers") + " · ", "text" if writers else "warning"),
+        (counted(language, readers, "reader" if readers == 1 else "readers"), "text" if readers else "warning"),
     ]
     foreign = [name for name in (*channel.writers, *channel.readers) if name.startswith("pid ")]
     if foreign:

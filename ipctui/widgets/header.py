@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.cells import cell_len
 
 from ipctui.lab.state import LabState, ProcessState
@@ -19,17 +21,43 @@ def draw_header(canvas: Canvas, state: LabState, view: View) -> None:
     x = canvas.put(0, 0, name, "bar")
     if view.zoom:
         x = canvas.put(x, 0, f" › {word(view.language, view.zoom)}", "bar")
-    lost = sum(state.lost.values())
-    right = f"{_speed(state, view)} "
-    if view.recording:
-        right = f"{right}● REC "
-    if lost:
-        right = f"{grouped(lost)} {word(view.language, 'lost from view')} · " + right
+    text, role = _when(view)
+    room = canvas.width - x - cell_len(text) - 4
+    right = next((form for form in _notes(state, view) if cell_len(form) <= room), "")
     edge = canvas.width - cell_len(right)
     canvas.right(canvas.width, 0, right, "bar")
-    text, role = _when(view)
     middle = (canvas.width - cell_len(text)) // 2
     canvas.put(max(x + 2, min(middle, edge - cell_len(text) - 2)), 0, text, role)
+
+
+def _notes(state: LabState, view: View) -> Iterator[str]:
+    """What stands at the right edge, longest form first; a room sees the last keys there."""
+    recording = "● REC " if view.recording else ""
+    if view.lecture:
+        yield f"{recording}{view.keys} "
+        yield f"{recording}{view.keys.rpartition(' · ')[2]} "
+        yield recording
+        return
+    speed, skipped = f"{_speed(state, view)} ", sum(state.lost.values())
+    if skipped:
+        # The counts go on being exact: what is missing is each of these calls by itself.
+        for text in (
+            f"{grouped(skipped)} {word(view.language, 'operations not shown, all counted')} · ",
+            f"{grouped(skipped)} {word(view.language, 'not shown')} · ",
+            f"{_short(skipped)} {word(view.language, 'not shown')} · ",
+        ):
+            yield f"{text}{speed}{recording}"
+        yield f"{_short(skipped)} {word(view.language, 'not shown')} {recording}"
+    yield f"{speed}{recording}"
+    yield recording
+
+
+def _short(count: int) -> str:
+    """A count in five cells at most: 950, 12k, 3M."""
+    for factor, letter in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+        if count >= factor:
+            return f"{count // factor}{letter}"
+    return str(count)
 
 
 def _when(view: View) -> Span:

@@ -1,18 +1,21 @@
-"""The lanes: a space-time diagram, one lane a process, with the messages that cross between two of them."""
+"""The lanes: a space-time diagram, one lane a process, with the messages that cross between them."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 from rich.cells import cell_len
 
 from ipctui.lab.state import LabState, Link, ProcessState
-from ipctui.widgets.canvas import Canvas, cut
+from ipctui.lab.state import Span as Spell
+from ipctui.widgets.canvas import Canvas, Span, cut
 from ipctui.widgets.view import View
 from ipctui.widgets.words import STATE_GLYPHS, STATE_ROLES, word
 
-_LABEL = (8, 14)
+_LABEL = (8, 17)
 """Cells for the names of the processes: at least, at most."""
 
 
@@ -25,35 +28,71 @@ _SOON = 250_000_000
 
 
 def lanes_height(processes: int, most: int) -> int:
-    """The lines that lanes take: one a process, one between two for the messages, one for the axis."""
-    return min(most, processes + 1 + (1 if processes == 2 else 0))
+    """The lines that lanes take: one a process, the axis, and one between two for the messages.
+
+    Of more than two processes the messages are left out where there is little room: enlarged, the lanes have them.
+    """
+    between = 2 * processes <= most if processes == 2 else 2 * processes + 2 <= most
+    return 2 * processes if between else min(most, processes + 1)
 
 
 def draw_lanes(canvas: Canvas, state: LabState, view: View, x: int, y: int, width: int, height: int) -> None:
-    """Draw the lanes of all processes; of more than fit, those around the selected one."""
+    """Draw the lanes of all processes, with the messages between them.
+
+    Of more than fit those around the selected one, and beside the times how many have no lane.
+    """
     label = label_width(state.processes)
-    columns = width - label
-    cell = max(view.window // columns, 1)
-    # Whole cells: the picture moves only when a cell is complete.
-    last = view.now // cell
-    first = last - columns + 1
+    grid = Grid.of(view, width - label)
     processes = list(state.processes.items())
     room = height - 1
-    if len(processes) == 2 and room >= 3:
-        upper, lower = processes
-        _draw_lane(canvas, upper, view, x, y, label, first, columns, cell)
-        _draw_links(canvas, state.links, upper[0], x + label, y + 1, first, columns, cell)
-        _draw_lane(canvas, lower, view, x, y + 2, label, first, columns, cell)
-        _draw_axis(canvas, view, x + label, y + 3, columns, cell)
-        return
-    names = [name for name, _ in processes]
-    start = 0
-    if len(processes) > room and view.selected in names:
-        start = min(max(names.index(view.selected) - room + 1, 0), len(processes) - room)
-    shown = processes[start : start + room]
-    for line, process in enumerate(shown):
-        _draw_lane(canvas, process, view, x, y + line, label, first, columns, cell)
-    _draw_axis(canvas, view, x + label, y + len(shown), columns, cell)
+    rows = _rows(processes)
+    if len(rows) > room:
+        rows = list(range(len(processes)))
+        selected = [name for name, _ in processes].index(view.selected) if view.selected in state.processes else 0
+        start = min(max(selected - room + 1, 0), max(len(rows) - room, 0))
+        rows = rows[start : start + room]
+        hidden = len(processes) - len(rows)
+        if hidden:
+            canvas.put(x, y + len(rows), cut(f"+{hidden} {word(view.language, 'more')}", label - 1), "warning")
+    marks = _marks(state.links, [name for name, _ in processes], grid)
+    for line, row in enumerate(rows):
+        if row >= 0:
+            _draw_labelled(canvas, processes[row], view, x, y + line, label, grid)
+        else:
+            put_marks(canvas, marks[-row - 1], x + label, y + line)
+    draw_axis(canvas, view, x + label, y + len(rows), grid.columns, grid.cell)
+
+
+def _rows(processes: Sequence[tuple[str, ProcessState]]) -> list[int]:
+    """What stands on each line: a process by its place, or, below 0, the gap behind one (-1 behind the first).
+
+    Between two cells there is no gap: no message crosses it.
+    """
+    rows: list[int] = []
+    for place, (_, process) in enumerate(processes):
+        rows.append(place)
+        if place + 1 < len(processes) and processes[place + 1][1].cell == process.cell:
+            rows.append(-place - 1)
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The columns of a diagram: how many, how long each is, and the number of the first since time began."""
+
+    columns: int
+    cell: int
+    first: int
+
+    @classmethod
+    def of(cls, view: View, columns: int) -> Grid:
+        """The columns that end now: whole cells, so that the picture moves only when one is complete."""
+        cell = max(view.window // max(columns, 1), 1)
+        return cls(columns, cell, view.now // cell - columns + 1)
+
+    def column(self, t: int) -> int:
+        """The column of a time; outside the diagram below 0 or beyond its columns."""
+        return t // self.cell - self.first
 
 
 def label_width(roles: Iterable[str]) -> int:
@@ -62,60 +101,80 @@ def label_width(roles: Iterable[str]) -> int:
     return min(max(least, *(cell_len(role) + 1 for role in roles), 0), most)
 
 
-def _draw_lane(
-    canvas: Canvas,
-    named: tuple[str, ProcessState],
-    view: View,
-    x: int,
-    y: int,
-    label: int,
-    first: int,
-    columns: int,
-    cell: int,
+def _draw_labelled(
+    canvas: Canvas, named: tuple[str, ProcessState], view: View, x: int, y: int, label: int, grid: Grid
 ) -> None:
     name, process = named
     role = "selected" if name == view.selected else "text"
     canvas.put(x, y, cut(name, label - 1), role)
-    canvas.hit(x, y, label + columns, 1, f"select:{name}")
-    states = cell_states(process, first, columns, cell)
-    empties = {time // cell - first for time in process.empties}
-    for column, state in enumerate(states):
-        if state is None:
-            continue
-        if column in empties and state in ("running", "paced"):
-            canvas.put(x + label + column, y, "∅", "empty")
-        elif state == BRIEFLY:
-            canvas.put(x + label + column, y, *_BRIEF)
-        else:
-            canvas.put(x + label + column, y, STATE_GLYPHS.get(state, "?"), STATE_ROLES.get(state, "unknown"))
+    canvas.hit(x, y, label + grid.columns, 1, f"select:{name}")
+    draw_lane(canvas, process, view, x + label, y, grid.columns)
+
+
+def draw_lane(canvas: Canvas, process: ProcessState, view: View, x: int, y: int, columns: int) -> None:
+    """Draw one lane by itself, without its name; `draw_axis` over the same columns tells its times."""
+    grid = Grid.of(view, columns)
+    states = cell_states(process, grid.first, grid.columns, grid.cell)
+    empties = {grid.column(time) for time in process.empties}
+    marks = [_mark(state, column in empties) for column, state in enumerate(states)]
+    column = 0
+    for mark, run in groupby(marks):
+        length = len(list(run))
+        if mark is not None:
+            canvas.put(x + column, y, mark[0] * length, mark[1])
+        column += length
+
+
+def _mark(state: str | None, empty: bool) -> Span | None:
+    """The glyph of a cell and its role."""
+    if state is None:
+        return None
+    if empty and state in ("running", "paced"):
+        return "∅", "empty"
+    if state == BRIEFLY:
+        return _BRIEF
+    return STATE_GLYPHS.get(state, "?"), STATE_ROLES.get(state, "unknown")
 
 
 def cell_states(process: ProcessState, first: int, columns: int, cell: int) -> list[str | None]:
     """For each cell the state that lasted longest in it; None before the process began and after it ended."""
     spans = process.spans
-    times = [span.t for span in spans]
     begin, end = first * cell, (first + columns) * cell
     covered: list[dict[str, int]] = [{} for _ in range(columns)]
     brief = [0] * columns
-    for index in range(max(0, bisect_right(times, begin) - 1), len(spans)):
+    threshold = max(_SOON, 2 * cell)
+    past = len(spans)
+    for index in range(max(0, bisect_right(spans, begin, key=_start) - 1), past):
         span = spans[index]
-        stop = spans[index + 1].t if index + 1 < len(spans) else end
-        low, high = max(span.t, begin), min(stop, end)
+        stop = spans[index + 1].t if index + 1 < past else end
+        low = span.t if span.t > begin else begin
+        high = stop if stop < end else end
         if low >= end:
             break
-        soon = span.state == "blocked" and stop - span.t < max(_SOON, 2 * cell)
-        column = (low - begin) // cell
-        while low < high:
-            edge = min(begin + (column + 1) * cell, high)
-            share = covered[column]
-            share[span.state] = share.get(span.state, 0) + edge - low
-            if soon:
-                brief[column] += edge - low
-            low = edge
+        if low >= high:
+            continue
+        name = span.state
+        soon = name == "blocked" and stop - span.t < threshold
+        # Time is cut at the cells' edges: the first part, whole cells, the last part, of which any may be missing.
+        column, whole = (low - begin) // cell, (high - begin) // cell
+        if column < whole and low > begin + column * cell:
+            part = begin + (column + 1) * cell - low
+            covered[column][name] = covered[column].get(name, 0) + part
+            brief[column] += part * soon
             column += 1
+            low += part
+        for place in range(column, whole):
+            covered[place] = {name: cell}
+            brief[place] = cell * soon
+        if column < whole:
+            column, low = whole, begin + whole * cell
+        if low < high:
+            share = covered[column]
+            share[name] = share.get(name, 0) + high - low
+            brief[column] += (high - low) * soon
     shown: list[str | None] = []
     for share, short in zip(covered, brief, strict=True):
-        state = max(share, key=lambda name: share[name]) if share else None
+        state = next(iter(share), None) if len(share) < 2 else max(share, key=share.__getitem__)
         if state == "blocked" and 2 * short > share["blocked"]:
             state = BRIEFLY
         ended_before = state == "exited" and bool(shown) and shown[-1] in ("exited", None)
@@ -123,30 +182,52 @@ def cell_states(process: ProcessState, first: int, columns: int, cell: int) -> l
     return shown
 
 
-def _draw_links(
-    canvas: Canvas, links: Sequence[Link], upper: str, x: int, y: int, first: int, columns: int, cell: int
-) -> None:
-    """Between two lanes: a crossing where a message went straight over (╳: one each way), else foot and head."""
-    marks: dict[int, str] = {}
+def _start(span: Spell) -> int:
+    return span.t
+
+
+def _marks(links: Sequence[Link], names: Sequence[str], grid: Grid) -> list[dict[int, str]]:
+    """By gap (the first is behind the first lane) and column, what messages leave there on their way.
+
+    A crossing in every gap between the two lanes where a message went straight over (╳: one each way); else a foot
+    beside its sender's lane and a head beside its receiver's.
+    """
+    places = {name: place for place, name in enumerate(names)}
+    gaps: list[dict[int, str]] = [{} for _ in names]
     for link in links:
-        sent = link.sent // cell - first
-        received = None if link.received is None else link.received // cell - first
-        down = link.sender == upper
-        if received is not None and received - sent <= 1:
-            if 0 <= received < columns:
-                mark, other = ("╲", "╱") if down else ("╱", "╲")
-                # Both ways in one cell: a question and its answer.
-                marks[received] = "╳" if marks.get(received) in (other, "╳") else mark
+        here = places.get(link.sender)
+        there = places.get(link.receiver) if link.receiver is not None else None
+        if here is None or len(names) < 2:
             continue
-        if 0 <= sent < columns:
-            marks.setdefault(sent, "╵" if down else "╷")
-        if received is not None and 0 <= received < columns:
-            marks[received] = "╷" if down else "╵"
+        # Under way, nobody knows to whom: the foot stands on the side where there is a lane.
+        down = there > here if there is not None else here + 1 < len(names)
+        sent = grid.column(link.sent)
+        received = None if link.received is None or there is None else grid.column(link.received)
+        if received is not None and there is not None and received - sent <= 1:
+            mark, other = ("╲", "╱") if down else ("╱", "╲")
+            for gap in range(min(here, there), max(here, there)):
+                # Both ways in one cell: a question and its answer.
+                gaps[gap][received] = "╳" if gaps[gap].get(received) in (other, "╳") else mark
+            continue
+        gaps[here if down else here - 1].setdefault(sent, "╵" if down else "╷")
+        if received is not None and there is not None:
+            gaps[there - 1 if down else there][received] = "╷" if down else "╵"
+    return [{column: mark for column, mark in marks.items() if 0 <= column < grid.columns} for marks in gaps]
+
+
+def link_marks(links: Sequence[Link], upper: str, lower: str, grid: Grid) -> dict[int, str]:
+    """By column, what messages leave between the lanes of two processes."""
+    return _marks(links, (upper, lower), grid)[0]
+
+
+def put_marks(canvas: Canvas, marks: Mapping[int, str], x: int, y: int) -> None:
+    """Draw the marks between two lanes."""
     for column, mark in marks.items():
         canvas.put(x + column, y, mark, "link")
 
 
-def _draw_axis(canvas: Canvas, view: View, x: int, y: int, columns: int, cell: int) -> None:
+def draw_axis(canvas: Canvas, view: View, x: int, y: int, columns: int, cell: int) -> None:
+    """Draw the times under lanes of so many columns, each of which lasts `cell` nanoseconds."""
     right = x + columns
     canvas.right(right, y, word(view.language, "now"), "axis")
     step = _axis_step(view.window)

@@ -65,7 +65,7 @@ def link_lines(
         at = place * column + column // 2
         canvas.put(at, 0, f"{peer.glyph} {cut(peer.name, max(1, column - 3))}", peer.role)
     if not known:
-        canvas.put(1, 1, f"– {word(language, 'none yet')}", "dim")
+        canvas.put(1, 1, f"– {word(language, 'no link')}", "dim")
     for row, link in enumerate(shown, 1):
         _link(canvas, row, places, column, link, language)
     if rows < len(known):

@@ -43,7 +43,7 @@ def listing_title(state: LabState, view: View) -> str:
     if process is None:
         return word(view.language, "program")
     name, _, _ = function_at(programs, current_line(state, process), process.program)
-    return f"{word(view.language, 'program')}: {name}() · {process.role}"
+    return f"{word(view.language, 'program')}: {name}() · {process.name}"
 
 
 def draw_program(canvas: Canvas, state: LabState, view: View, x: int, y: int, width: int, height: int) -> None:

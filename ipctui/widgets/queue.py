@@ -52,7 +52,7 @@ class Mailbox:
 
 def queue_lines(mailbox: Mailbox, width: int, height: int, language: str = "en") -> list[Line]:
     """Fill, who waits, and between them as many messages as there is room for."""
-    waiting = [line for line in (_waiting(mailbox, ends, language) for ends in ("receive", "send")) if line]
+    waiting = [line for line in (_waiting(mailbox, ends, width, language) for ends in ("receive", "send")) if line]
     head = [fill_line(mailbox, width, language)]
     room = max(1, height - len(head) - len(waiting))
     return [*head, *message_lines(mailbox, width, room, language), *waiting][:height]
@@ -130,11 +130,27 @@ def _flowed(pieces: Sequence[Sequence[Span]], width: int, indent: int) -> list[L
     return [*lines]
 
 
-def _waiting(mailbox: Mailbox, end: str, language: str) -> list[Span]:
-    """`■ 2 wait to receive: P2 4712 3.1 s, P3 4713 0.4 s`; nothing when nobody waits."""
+def _waiting(mailbox: Mailbox, end: str, width: int, language: str) -> list[Span]:
+    """`■ 2 wait to receive: P2 4712 3.1 s, P3 4713 0.4 s`; nothing when nobody waits.
+
+    Where there is less room the processes' numbers are left out, then the times, then the last of the names.
+    """
     waiters = mailbox.receivers if end == "receive" else mailbox.senders
     if not waiters:
         return []
     what = word(language, f"wait{'s' if len(waiters) == 1 else ''} to {end}")
-    whom = ", ".join(" ".join(filter(None, (each.role, str(each.pid or ""), each.age))) for each in waiters)
-    return [(f"■ {len(waiters)} {what}: ", "blocked"), (whom, "text")]
+    head = f"■ {len(waiters)} {what}: "
+    forms = [
+        ", ".join(" ".join(filter(None, parts)) for parts in rows)
+        for rows in (
+            [(each.role, str(each.pid or ""), each.age) for each in waiters],
+            [(each.role, each.age) for each in waiters],
+            [(each.role,) for each in waiters],
+        )
+    ]
+    forms += [
+        ", ".join(each.role for each in waiters[:shown]) + f" +{len(waiters) - shown}"
+        for shown in range(len(waiters) - 1, 0, -1)
+    ]
+    room = width - cell_len(head)
+    return [(head, "blocked"), (next((form for form in forms if cell_len(form) <= room), forms[-1]), "text")]

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ipctui.lab.fold import key
 from ipctui.lab.state import LabState, ProcessState, cycle
 from ipctui.trace.records import State
 from ipctui.widgets.card import operation_text
+from ipctui.widgets.language import in_language
 
 Rule = Callable[[LabState, bool], str]
 """A state, and whether Korean is wanted, to a sentence."""
@@ -72,15 +74,15 @@ def killed(state: LabState, korean: bool) -> str:
             continue
         name = status.removeprefix("signal ")
         if korean:
-            return f"{process.role}는 {name} 시그널로 끝났다. 남은 쪽이 어떻게 되는지 보라. r로 다시 시작한다."
-        return f"{process.role} was ended by {name}; watch what that does to its peers. r restarts."
+            return f"{process.name}는 {name} 시그널로 끝났다. 남은 쪽이 어떻게 되는지 보라. r로 다시 시작한다."
+        return f"{process.name} was ended by {name}; watch what that does to its peers. r restarts."
     return ""
 
 
 def failed(state: LabState, korean: bool) -> str:
     """Whose program ended because a call failed, and with what."""
     for event in reversed(state.events):
-        process = state.processes.get(event.process or "")
+        process = state.processes.get(key(event.process or "", event.cell))
         if event.name != "failed" or process is None or process.exited is None:
             continue
         fd = event.data.get("fd")
@@ -88,8 +90,8 @@ def failed(state: LabState, korean: bool) -> str:
         name, why = event.data.get("errno"), event.data.get("why")
         error = f"{name} ({why})" if why else str(name)
         if korean:
-            return f"{process.role}의 {call} 호출이 실패해 프로그램이 끝났다: {error}. r로 다시 시작한다."
-        return f"{process.role} ended because its {call} failed: {error}. r restarts."
+            return f"{process.name}의 {call} 호출이 실패해 프로그램이 끝났다: {error}. r로 다시 시작한다."
+        return f"{process.name} ended because its {call} failed: {error}. r restarts."
     return ""
 
 
@@ -99,11 +101,11 @@ def stopped(state: LabState, korean: bool) -> str:
         if process.exited is None and process.state is not None and process.state.state == "stopped":
             if korean:
                 return (
-                    f"{process.role}는 SIGSTOP으로 정지되었다. 커널이 SIGCONT까지 실행시키지 않는다(z): "
+                    f"{process.name}는 SIGSTOP으로 정지되었다. 커널이 SIGCONT까지 실행시키지 않는다(z): "
                     "누가 붙잡은 것도, 블록된 것도 아니다."
                 )
             return (
-                f"{process.role} is stopped by SIGSTOP: the kernel does not run it until SIGCONT comes (z). "
+                f"{process.name} is stopped by SIGSTOP: the kernel does not run it until SIGCONT comes (z). "
                 "It is neither held nor blocked."
             )
     return ""
@@ -115,7 +117,7 @@ def stepping(state: LabState, korean: bool) -> str:
     if not living or not all(process.state is not None and process.state.state == "held" for process in living):
         return ""
     places = ", ".join(
-        f"{process.role} {operation_text(process.state)}" for process in living[:2] if process.state is not None
+        f"{process.name} {operation_text(process.state)}" for process in living[:2] if process.state is not None
     )
     if korean:
         return (
@@ -130,9 +132,9 @@ def polling(state: LabState, korean: bool) -> str:
     for process in state.processes.values():
         if process.exited is None and process.empties and state.t - process.empties[-1] < _POLLED:
             if korean:
-                return f"{process.role}는 논블로킹이다: 할 일이 없으면 커널이 재우지 않고 EAGAIN을 돌려준다(∅)."
+                return f"{process.name}는 논블로킹이다: 할 일이 없으면 커널이 재우지 않고 EAGAIN을 돌려준다(∅)."
             return (
-                f"{process.role} is non-blocking: with nothing to be had the kernel answers EAGAIN (∅) "
+                f"{process.name} is non-blocking: with nothing to be had the kernel answers EAGAIN (∅) "
                 "and lets it run on."
             )
     return ""
@@ -144,14 +146,14 @@ def blocked_by_held(state: LabState, korean: bool) -> str:
         held = [role for role in now.wakers if is_held(state, role)]
         if not held:
             continue
-        call, reason = operation_text(now), now.reason or "?"
+        call, reason = operation_text(now), in_language("ko" if korean else "en", now.reason or "?")
         if korean:
             return (
-                f"커널이 {process.role}를 {call}에서 재웠다: {reason}. "
+                f"커널이 {process.name}를 {call}에서 재웠다: {reason}. "
                 f"{held[0]}가 깨울 수 있지만 붙잡혀 있다({held[0]}에서 space)."
             )
         return (
-            f"The kernel put {process.role} to sleep in {call}: {reason}. "
+            f"The kernel put {process.name} to sleep in {call}: {reason}. "
             f"{held[0]} could wake it, but you hold {held[0]} (space)."
         )
     return ""

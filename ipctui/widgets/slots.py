@@ -79,7 +79,11 @@ def slot_lines(ring: Ring, width: int, height: int, language: str = "en") -> lis
             per_row = -(-count // rows)
             inner = min((width - 1) // per_row - 1, _WIDEST)
             draw = _framed if lines == _FRAMED else _bare
-            drawn = [line for start in range(0, count, per_row) for line in draw(ring, start, per_row, inner)]
+            # Off the frame of the box where there is room, for its bars are the slots' own.
+            indent: Line = [(" ", "text")] if per_row * (inner + 1) + 1 < width else []
+            drawn: list[Line] = [
+                [*indent, *line] for start in range(0, count, per_row) for line in draw(ring, start, per_row, inner)
+            ]
             return [*drawn, numbers] if len(drawn) < height else drawn
     rows = -(-count // width)
     if rows * 2 + 1 <= height or (rows == 1 and height >= 2):

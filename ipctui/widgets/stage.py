@@ -19,8 +19,10 @@ from ipctui.widgets.card import draw_card, draw_roster
 from ipctui.widgets.enlarged import draw_enlarged
 from ipctui.widgets.header import draw_header
 from ipctui.widgets.lanes import draw_lanes, lanes_height
+from ipctui.widgets.lecture import draw_lecture
+from ipctui.widgets.particles import said
 from ipctui.widgets.view import Offer, Pane, View
-from ipctui.widgets.words import word
+from ipctui.widgets.words import counted, word
 
 _CAPTION_LINES = 2
 _LEAST_CARD = 26
@@ -46,7 +48,7 @@ class Box:
     wish: int = 6
 
 
-def _no_notes(state: LabState, process: ProcessState) -> Sequence[Line]:
+def _no_notes(state: LabState, process: ProcessState, language: str) -> Sequence[Line]:
     return ()
 
 
@@ -58,25 +60,30 @@ class Stage:
         boxes: What stands between the processes now, in a steady order.
         caption: The sentence for a state, in a language.
         layout: "side" puts the boxes between two cards; "wide" under the cards, across the whole width.
-        notes: Lines of the mechanism's own on a process's card, after its descriptors.
+        notes: Lines of the mechanism's own on a process's card, after its descriptors; in a language.
+        below: The lines that the program and the calls have at least ("wide"), their frames counted.
     """
 
     boxes: Callable[[LabState, View], Sequence[Box]]
     caption: Callable[[LabState, str], str]
     layout: Literal["side", "wide"] = "side"
-    notes: Callable[[LabState, ProcessState], Sequence[Line]] = _no_notes
+    notes: Callable[[LabState, ProcessState, str], Sequence[Line]] = _no_notes
+    below: int = 5
 
     def draw(self, state: LabState, view: View, width: int, height: int) -> Frame:
         """Draw the pane; the same bands at every size, with more room at larger ones."""
+        if view.lecture and not view.zoom:
+            shown = [(box.title, box.lines) for box in self.boxes(state, view) or (_nothing(state, view),)]
+            return draw_lecture(state, view, shown, said(self.caption, state, view.language), width, height)
         canvas = Canvas(width, height, view.ascii)
         draw_header(canvas, state, view)
-        lines = wrapped(self.caption(state, view.language), width - 2, _CAPTION_LINES + 1)
+        lines = wrapped(said(self.caption, state, view.language), width - 2, _CAPTION_LINES + 1)
         rows = max(_CAPTION_LINES, len(lines))
         body = height - 1 - rows
         boxes = self.boxes(state, view) or (_nothing(state, view),)
         if view.zoom:
             contents = [box.contents for box in boxes]
-            draw_enlarged(canvas, state, view, 1, body, contents, self._notes_of(state))
+            draw_enlarged(canvas, state, view, 1, body, contents, self._notes_of(state, view))
         else:
             self._bands(canvas, state, view, boxes, 1, body)
         for row, line in enumerate(lines):
@@ -87,17 +94,17 @@ class Stage:
         """The pane of a mechanism: its folder (for the lessons), what key 2 enlarges, and its own offers from 6 on."""
         return Pane(self.draw, (*parts(contents), *more), lessons(folder))
 
-    def _notes_of(self, state: LabState) -> Callable[[ProcessState], Sequence[Line]]:
-        return lambda process: self.notes(state, process)
+    def _notes_of(self, state: LabState, view: View) -> Callable[[ProcessState], Sequence[Line]]:
+        return lambda process: self.notes(state, process, view.language)
 
     def _bands(self, canvas: Canvas, state: LabState, view: View, boxes: Sequence[Box], top: int, height: int) -> None:
         processes = list(state.processes.values())
         lanes = lanes_height(len(processes), max(4, height // 3))
         room = height - lanes
-        notes = self._notes_of(state)
+        notes = self._notes_of(state, view)
         rows = max((len(process.descriptors) + len(notes(process)) for process in processes), default=2)
         if self.layout == "wide":
-            upper = _wide(canvas, processes, view, boxes, notes, rows, top, room)
+            upper = _wide(canvas, processes, view, boxes, notes, rows, top, room, self.below)
         else:
             upper = _side(canvas, processes, view, boxes, notes, rows, top, room)
         draw_lanes(canvas, state, view, 1, top + upper, canvas.width - 2, lanes)
@@ -144,14 +151,16 @@ def _wide(
     rows: int,
     top: int,
     room: int,
+    below: int,
 ) -> int:
     """Cards in a row, the boxes under them across the whole width. The lines taken."""
     columns = max(1, min(len(boxes), canvas.width // _LEAST_BOX))
     shown = -(-len(boxes) // columns)
     boxes_wanted = sum(max(box.wish for box in boxes[row * columns :][:columns]) + 2 for row in range(shown))
     cards_wanted = rows + 8
-    upper = min(cards_wanted + boxes_wanted, room - max(5, room // 4))
-    cards = min(cards_wanted, max(upper - boxes_wanted, 5, upper * 2 // 5))
+    upper = min(cards_wanted + boxes_wanted, room - max(below, room // 4))
+    # However low the pane, the boxes keep two lines in their frame.
+    cards = min(cards_wanted, max(upper - boxes_wanted, 5, upper * 2 // 5), max(4, upper - 4))
     width, count = canvas.width, len(processes)
     if count * _LEAST_CARD <= width:
         for place, process in enumerate(processes):
@@ -169,13 +178,13 @@ def _wide(
 
 
 def _chosen(processes: list[ProcessState], view: View) -> ProcessState:
-    return next((process for process in processes if process.role == view.selected), processes[0])
+    return next((process for process in processes if process.name == view.selected), processes[0])
 
 
 def _roster(
     canvas: Canvas, processes: list[ProcessState], view: View, x: int, top: int, width: int, height: int
 ) -> None:
-    title = f"{len(processes)} {word(view.language, 'processes' if len(processes) > 1 else 'process')}"
+    title = counted(view.language, len(processes), "processes" if len(processes) > 1 else "process")
     canvas.box(x, top, width, height, [(title, "title")])
     draw_roster(canvas, processes, view, x + 1, top + 1, width - 2, height - 2)
 
@@ -196,7 +205,7 @@ def _stacked(canvas: Canvas, view: View, boxes: Sequence[Box], x: int, top: int,
 
 
 def _nothing(state: LabState, view: View) -> Box:
-    gone: list[Line] = [[(f" – {word(view.language, 'gone')}", "dim")]]
+    gone: list[Line] = [[(f" – {word(view.language, 'gone' if state.channels else 'none yet')}", "dim")]]
     name = state.header.mechanism if state.header is not None else "–"
     return Box([(name, "title")], lambda width, height: gone, lambda width, height: gone)
 

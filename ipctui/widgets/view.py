@@ -52,6 +52,7 @@ class View:
         replay: What is seen is a recording, and not alive.
         moment: Where in time it is looked; None for now.
         recording: What happens is being recorded.
+        lecture: The pane is drawn for a room: large, and with the last keys pressed (`keys`) by name.
     """
 
     selected: str = ""
@@ -67,6 +68,8 @@ class View:
     replay: bool = False
     moment: Moment | None = None
     recording: bool = False
+    lecture: bool = False
+    keys: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,5 +34,5 @@ def waiters(state: LabState, object: str, calls: Container[str], view: View) -> 
             and now.before.name in calls
         ):
             since = now.since if now.since is not None else now.t
-            found.append((since, Waiter(process.role, process.pid, now.before.name, age(now, view))))
+            found.append((since, Waiter(process.name, process.pid, now.before.name, age(now, view))))
     return tuple(waiter for _, waiter in sorted(found, key=lambda item: item[0]))

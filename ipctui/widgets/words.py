@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipctui.trace.text import grouped
+
 STATE_GLYPHS = {
     "running": "━",
     "paced": "·",
@@ -57,7 +59,8 @@ _WORDS: dict[str, dict[str, str]] = {
         "PAUSED": "일시 정지",
         "REPLAY": "재생",
         "messages": "메시지",
-        "lost from view": "화면에서 빠짐",
+        "operations not shown, all counted": "개 연산 생략, 집계에는 포함",
+        "not shown": "개 생략",
         "processes": "프로세스",
         "contents": "내용",
         "time": "시간",
@@ -87,11 +90,18 @@ _WORDS: dict[str, dict[str, str]] = {
         "links": "링크",
         "link": "링크",
         "none yet": "아직 없음",
+        "no link": "링크 없음",
+        "torn": "찢김",
         "just made": "방금 생김",
         "broken": "끊어짐",
-        "held by": "쥔 쪽",
-        "held by the dead": "죽은 쪽이 쥠",
-        "free": "비어 있음",
+        "held by": "소유자:",
+        "held by the dead": "죽은 소유자:",
+        "free": "풀림",
+        "policy": "정책",
+        "create": "만들기",
+        "receive": "받기",
+        "delete": "지우기",
+        "nicer": "양보",
         "wait": "대기",
         "waits": "대기",
     },
@@ -101,3 +111,9 @@ _WORDS: dict[str, dict[str, str]] = {
 def word(language: str, text: str) -> str:
     """The word in a language; English where it has none."""
     return _WORDS.get(language, {}).get(text, text)
+
+
+def counted(language: str, count: int, text: str) -> str:
+    """So many of something, the number where the language has it: `3 readers`, `읽는 쪽 3`."""
+    number, what = grouped(count), word(language, text)
+    return f"{what} {number}" if language == "ko" else f"{number} {what}"

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from ipctui.lab.state import LabState
 from ipctui.tui.actions import ACTIONS
 from ipctui.tui.footer import footer, hit_at, screen_frame
+from ipctui.widgets.canvas import Canvas, Frame, Line
 from ipctui.widgets.view import View
 from tests.tui.fake import fake_pane, two
 
@@ -88,3 +89,31 @@ def test_of_parts_over_each_other_the_last_is_clicked() -> None:
     above = replace(first, action="help")
     assert hit_at(replace(frame, hits=(*frame.hits, above)), first.x, first.y) is above
     assert hit_at(frame, 79, 10) is None
+
+
+def test_a_question_lies_over_the_panes_last_rows_and_what_is_told_takes_rows_of_its_own() -> None:
+    heights: list[int] = []
+
+    def draw(state: LabState, view: View, width: int, height: int) -> Frame:
+        heights.append(height)
+        canvas = Canvas(width, height)
+        for row in range(height):
+            canvas.put(0, row, f"row {row}")
+        canvas.hit(0, 0, 10, height, "zoom:calls")
+        return canvas.frame()
+
+    pane = replace(fake_pane(), draw=draw)
+    told: list[Line] = [[("told", "title")]]
+    question: list[Line] = [[(f"question {number}", "title")] for number in range(5)]
+    view = View("parent")
+    frame = screen_frame(two(), pane, view, 80, 24, band=told, over=question)
+    lines = frame.text().splitlines()
+    assert heights == [22], "a row is told, a row is the footer"
+    assert lines[16] == "row 16"
+    assert lines[17:22] == [f"question {number}" for number in range(5)]
+    assert lines[22] == "told"
+    assert "help" in lines[23]
+    hit = hit_at(frame, 1, 16)
+    assert hit is not None
+    assert hit.action == "zoom:calls"
+    assert hit_at(frame, 1, 17) is None, "what is covered answers no click"

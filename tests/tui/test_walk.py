@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -238,6 +238,7 @@ class LiveFake(FakeSource):
         self.recorder: Recorder | None = None
         self.marks = 0
         self.refuses = ""
+        self.listeners: list[Callable[[Sequence[Record]], None]] = []
 
     @property
     def recording(self) -> bool:
@@ -247,6 +248,8 @@ class LiveFake(FakeSource):
         self.state = fold(self.state, records, self.real.reduce)
         self.time = max(self.time, self.state.t)
         self.timeline.take(records)
+        for listener in list(self.listeners):
+            listener(records)
 
     def cursor(self) -> Cursor:
         cursor = Cursor(self.timeline)

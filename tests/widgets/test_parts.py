@@ -237,7 +237,7 @@ def test_links_that_have_no_line_are_counted() -> None:
     rows = text(link_lines([Peer(name) for name in "PQRS"], made.LINKS, 76, 3)).splitlines()
     assert rows[0].endswith("+2")
     assert "broken" in rows[2]
-    assert "none yet" in text(link_lines([Peer("P"), Peer("Q")], (), 76, 3))
+    assert "no link" in text(link_lines([Peer("P"), Peer("Q")], (), 76, 3))
     assert not link_lines([], made.LINKS, 76, 3)
 
 
@@ -313,7 +313,7 @@ def test_a_block_is_brief_only_when_it_ends_soon() -> None:
 def test_lanes_have_room_for_the_names() -> None:
     assert label_width(["parent", "child"]) == 8
     assert label_width(["producer2"]) == 10
-    assert label_width(["x" * 40]) == 14
+    assert label_width(["x" * 40]) == 17
     assert label_width([]) == 8
 
 
