@@ -6,24 +6,34 @@ What opens is played, walked through, drawn and summed up.
 import gzip
 import random
 import re
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from ipctui.cli import main
+from ipctui.lab.fold import fold
 from ipctui.lab.parameters import UsageError
 from ipctui.lab.player import Player, summed_up
+from ipctui.lab.state import LabState
+from ipctui.lab.state_json import state_to_json
 from ipctui.mechanisms import catalogue
-from ipctui.trace.recording import RecordingError, line_of
-from ipctui.trace.records import Header
+from ipctui.trace.recording import RecordingError, line_of, lines_of, read_recording
+from ipctui.trace.records import Checkpoint, Header
 from ipctui.tui.actions import ACTIONS
 from ipctui.tui.announce import Announcer
-from ipctui.tui.footer import screen_frame, undrawable
+from ipctui.tui.footer import damaged_frame, screen_frame
 from ipctui.widgets.view import Moment, View
+from tests.export.chrome import load
+from tests.kept import EVERY
 from tests.recorded import path as stored
 
 TIMES = 1000
-NAMES = ("two-way", "held", "twelve", "hostile", "killed")
-TEXTS = {name: gzip.decompress(stored(name).read_bytes()) for name in NAMES}
+"""How many recordings are damaged, of all mechanisms together, each as often as the others."""
+LARGEST = 400_000
+"""Bytes of lines that a recording to be damaged has: what is in larger ones comes again and again."""
+TEXTS = {name: gzip.decompress(stored(name).read_bytes()) for name in ("two-way", "held")}
 CAN = frozenset({"seek", "play"})
 
 
@@ -65,8 +75,29 @@ def lines(raw: bytearray, chance: random.Random) -> None:
 DAMAGES = (cut, flip, overwrite, digits, lines)
 
 
-def damaged(chance: random.Random) -> bytes:
-    raw = bytearray(TEXTS[chance.choice(NAMES)])
+@cache
+def texts(mechanism: str) -> tuple[bytes, ...]:
+    """The recordings of a mechanism, cut to a size that can be damaged a thousand times."""
+    whole = [gzip.decompress(path.read_bytes()) for path in EVERY[mechanism]]
+    cut = [text[: text.rindex(b"\n", 0, LARGEST) + 1] if len(text) > LARGEST else text for text in whole]
+    return (*cut, *(begun_midway(path) for path in EVERY[mechanism][-2:]))
+
+
+def begun_midway(path: Path) -> bytes:
+    """A recording that begins with a checkpoint and has a few records more: mostly what a mechanism remembers."""
+    recording = read_recording(path)
+    channel = catalogue.channel(recording.header.mechanism)
+    place = len(recording.records) * 3 // 4
+    state = fold(LabState(), [recording.header, *recording.records[:place]], channel.reduce)
+    recent = replace(state, calls=state.calls[-20:], processes={
+        role: replace(process, spans=process.spans[-20:]) for role, process in state.processes.items()
+    })  # fmt: skip
+    checkpoint = Checkpoint(state.t, state_to_json(recent))
+    return lines_of([recording.header, checkpoint, *recording.records[place : place + 30]]).encode()
+
+
+def damaged(chance: random.Random, mechanism: str) -> bytes:
+    raw = bytearray(chance.choice(texts(mechanism)))
     pack = chance.random() < 0.4
     if pack and chance.random() < 0.7:
         raw = bytearray(gzip.compress(bytes(raw), 1))
@@ -84,6 +115,33 @@ def told(text: str) -> None:
     assert "Traceback" not in text
 
 
+def drawn(player: Player, chance: random.Random) -> None:
+    """Draw the pane of the recording's mechanism at this moment, in some size, language and set of glyphs."""
+    timeline, cursor = player.timeline, player.cursor()
+    pane = catalogue.pane(player.channel.name)
+    marks = tuple(mark.t for mark in timeline.marks)
+    moment = Moment(cursor.t, timeline.begin, timeline.end, marks, timeline.blocked())
+    roles = cursor.state.roles
+    zooms = ["", "", *(offer.zoom for offer in pane.offers if offer.zoom)]
+    view = View(
+        chance.choice(roles) if roles else "",
+        ascii=chance.random() < 0.3,
+        language=chance.choice(("en", "ko")),
+        zoom=chance.choice(zooms),
+        now=cursor.t,
+        moment=moment,
+        replay=True,
+        paused=True,
+    )
+    width, height = chance.choice(((80, 24), (120, 36)))
+    try:
+        frame = screen_frame(cursor.state, pane, view, width, height, ACTIONS, CAN)
+    except Exception as error:
+        # As the app does.
+        frame = damaged_frame(error, cursor.state, pane, view, width, height, ACTIONS, CAN)
+    assert len(frame.rows) == height
+
+
 def used(file: Path, chance: random.Random) -> bool:
     """Open, play, walk, draw and sum up a recording; False when it was refused, in a sentence."""
     try:
@@ -96,7 +154,6 @@ def used(file: Path, chance: random.Random) -> bool:
     for problem in player.complaints():
         told(problem)
     announcer = Announcer()
-    pane = catalogue.pane(player.channel.name)
     cursor = player.cursor()
     timeline = player.timeline
     for _ in range(6):
@@ -104,17 +161,11 @@ def used(file: Path, chance: random.Random) -> bool:
         cursor.step(chance.choice(("record", "call", "message", "blocked", "mark")), chance.choice((1, -1)))
         for notice in announcer.news(player):
             told(notice.text)
+    for _ in range(3):
+        drawn(player, chance)
+        cursor.seek(chance.randrange(min(timeline.end, 10**12) + 1))
     cursor.end()
-    marks = tuple(mark.t for mark in timeline.marks)
-    moment = Moment(cursor.t, timeline.begin, timeline.end, marks, timeline.blocked())
-    roles = cursor.state.roles
-    view = View(chance.choice(roles) if roles else "", now=cursor.t, moment=moment, replay=True, paused=True)
-    try:
-        frame = screen_frame(cursor.state, pane, view, 80, 24, ACTIONS, CAN)
-    except Exception as error:
-        # As the app does: what no pane can draw is said in a sentence.
-        frame = undrawable(view, 80, 24, error)
-    assert len(frame.rows) == 24
+    drawn(player, chance)
     player.close()
     try:
         total, problems = summed_up(file, catalogue.channel)
@@ -127,19 +178,65 @@ def used(file: Path, chance: random.Random) -> bool:
     return True
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_a_thousand_damaged_recordings(tmp_path: Path, part: int) -> None:
-    opened = 0
-    for number in range(part * TIMES // 4, (part + 1) * TIMES // 4):
-        chance = random.Random(number)
+def exports(file: Path, target: Path) -> None:
+    """Every format, and the pictures, take what is left of a recording."""
+    for words in (["perfetto"], ["text", "--width", "40"], ["asciicast", "--fps", "1"]):
+        assert main(["export", str(file), "--to", *words, "-o", str(target)]) == 0
+        if words == ["perfetto"]:
+            load(target.read_text())
+
+
+@pytest.mark.parametrize("mechanism", EVERY)
+def test_a_thousand_damaged_recordings(tmp_path: Path, mechanism: str) -> None:
+    opened, times = 0, -(-TIMES // len(EVERY))
+    exported = tmp_path / "exported"
+    for number in range(times):
+        chance = random.Random(f"{mechanism} {number}")
         file = tmp_path / "damaged"
-        file.write_bytes(damaged(chance))
+        file.write_bytes(damaged(chance, mechanism))
         try:
-            opened += used(file, chance)
+            if used(file, chance):
+                opened += 1
+                if number % 8 == 0:
+                    exports(file, exported)
         except BaseException as error:
             error.add_note(f"damage number {number}")
             raise
-    assert opened > TIMES // 8, "most of what is damaged can still be shown"
+    assert opened > times // 3, "most of what is damaged can still be shown"
+
+
+WRONG = (None, -1, 3.5, "x", [], {}, True, (), (1,), frozenset({2}), 10**30, {"x": 1}, ["y"])
+
+
+def otherwise(value: object, chance: random.Random) -> object:
+    """A value with something in it, or all of it, of another kind."""
+    if isinstance(value, dict) and value and chance.random() < 0.8:
+        name = chance.choice(list(value))
+        return {**value, name: otherwise(value[name], chance)}
+    if isinstance(value, tuple | list) and value and chance.random() < 0.8:
+        place = chance.randrange(len(value))
+        return type(value)((*value[:place], otherwise(value[place], chance), *value[place + 1 :]))
+    return chance.choice(WRONG)
+
+
+@pytest.mark.parametrize("mechanism", EVERY)
+def test_what_a_mechanism_remembers_may_be_of_any_kind(mechanism: str) -> None:
+    channel, pane = catalogue.channel(mechanism), catalogue.pane(mechanism)
+    for path in EVERY[mechanism][-3:]:
+        recording = read_recording(path)
+        state = fold(LabState(), [recording.header, *recording.records], channel.reduce)
+        for number in range(40):
+            chance = random.Random(number)
+            facts = otherwise(dict(state.facts), chance)
+            if not isinstance(facts, dict):
+                continue
+            damaged, view = replace(state, facts=facts), View(chance.choice(state.roles), replay=True)
+            try:
+                frame = screen_frame(damaged, pane, view, 80, 24, ACTIONS, CAN)
+            except Exception as error:
+                frame = damaged_frame(error, damaged, pane, view, 80, 24, ACTIONS, CAN)
+                assert "was left out" in frame.text(), "the rest of the picture is drawn"
+            assert len(frame.rows) == 24
 
 
 def test_a_recording_of_a_newer_version_is_shown_and_told(tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ from ipctui.export.terminal import BEGIN, END, Painter
 from ipctui.lab.channel import Channel
 from ipctui.lab.fold import fold
 from ipctui.lab.state import LabState
+from ipctui.lab.timeline import folded
 from ipctui.trace.records import Command, Event, Header, Record, Summary
 from ipctui.trace.text import visible
+from ipctui.tui.footer import undrawable
 from ipctui.tui.themes import LoadedTheme
 from ipctui.widgets.canvas import Frame
 from ipctui.widgets.view import View
@@ -65,7 +67,14 @@ def _drawn(state: LabState, draw: Draw, cast: Cast) -> Frame:
     view = replace(cast.view, now=state.t // _TENTH * _TENTH, replay=True)
     if view.selected not in state.processes and state.processes:
         view = replace(view, selected=next(iter(state.processes)))
-    return draw(state, view, *cast.size)
+    try:
+        return draw(state, view, *cast.size)
+    except Exception as error:
+        # A damaged recording can say what no laboratory ever would, of what the mechanism remembers above all.
+        try:
+            return draw(replace(state, facts={}), view, *cast.size)
+        except Exception:
+            return undrawable(view, *cast.size, error)
 
 
 def _moments(source: Source, channel: Channel, fps: float) -> Iterator[tuple[LabState, list[tuple[int, str]]]]:
@@ -80,7 +89,7 @@ def _moments(source: Source, channel: Channel, fps: float) -> Iterator[tuple[Lab
         if isinstance(record, Header | Summary):
             continue
         while record.t > at:
-            state = replace(fold(state, batch, channel.reduce), t=at)
+            state = replace(folded(state, batch, channel.reduce)[0], t=at)
             yield state, sorted(marks)
             batch, marks = [], []
             # While nothing at all is told for long, nothing moves but the clock.
@@ -91,7 +100,7 @@ def _moments(source: Source, channel: Channel, fps: float) -> Iterator[tuple[Lab
             marks.append((record.t, visible(mark_text(record))))
         elif isinstance(record, Command) and orders.is_new(record):
             marks.append((record.t, visible(record.command)))
-    yield replace(fold(state, batch, channel.reduce), t=last), sorted(marks)
+    yield replace(folded(state, batch, channel.reduce)[0], t=last), sorted(marks)
 
 
 class _Clock:

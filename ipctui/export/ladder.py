@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ipctui.export.commands import MARK, Orders, mark_text
-from ipctui.export.messages import Arrow, Pairing
+from ipctui.export.ends import Arrow
+from ipctui.export.messages import Pairing
 from ipctui.export.reading import LATEST, Item, Source
 from ipctui.export.rungs import Rungs
 from ipctui.export.sorting import Row, in_order

@@ -14,13 +14,15 @@ from json.encoder import encode_basestring
 from typing import IO, Any
 
 from ipctui.export.commands import MARK, Orders, mark_text
-from ipctui.export.messages import Arrow, Pairing
+from ipctui.export.ends import Arrow
+from ipctui.export.messages import Pairing
 from ipctui.export.reading import Item, Source
 from ipctui.export.spans import Span, Spans
 from ipctui.export.strace import call_text, shown
 from ipctui.export.tracks import Lane, Numbers, Track, lane_for
 from ipctui.export.words import word
 from ipctui.lab.fold import key
+from ipctui.lab.told import TELLS
 from ipctui.trace.records import Access, Channel, Command, Counters, Event, Header, Lost, Process, State
 from ipctui.trace.text import visible
 
@@ -77,7 +79,7 @@ class Trace:
                 self._channel(item)
             case Counters():
                 row = (key(item.process, item.cell), item.pid)
-                self._counters[row] = sum(count.calls for count in item.calls)
+                self._counters[row] = sum(count.calls for count in item.calls if count.name not in TELLS)
             case Command():
                 self._command(item)
             case Event():

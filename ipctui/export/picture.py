@@ -40,6 +40,8 @@ _TEXT = re.compile(
     r'(?: lengthAdjust="[^"]*")? clip-path="url\(#(?P<clip>[^)"]*)\)">(?P<text>[^<]*)</text>'
 )
 
+_NOBODYS = '"no font has this name"'
+"""What is drawn with it is drawn with whatever font there is, and not every one has all glyphs equally wide."""
 _PROBE = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24">'
     '<text x="2" y="20" font-size="20" font-family=\'{fonts}\'>{text}</text></svg>'
@@ -167,7 +169,8 @@ def _png(svg: str) -> bytes:
 
     try:
         # resvg leaves out text it has no font for and says nothing: a screen without words is no picture.
-        if render(_PROBE.format(fonts=NARROW_FONTS, text="M")) == render(_PROBE.format(fonts="", text="")):
+        drawn = render(_PROBE.format(fonts=NARROW_FONTS, text="M"))
+        if drawn in (render(_PROBE.format(fonts="", text="")), render(_PROBE.format(fonts=_NOBODYS, text="M"))):
             raise PictureError("PNG: no monospaced font found; install DejaVu Sans Mono, or write .svg")
         return render(svg)
     except ValueError as error:

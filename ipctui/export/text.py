@@ -15,6 +15,7 @@ from ipctui.export.sorting import Row, in_order
 from ipctui.export.strace import access_text, call_text, end_text, seconds, shown
 from ipctui.export.words import word
 from ipctui.lab.fold import key
+from ipctui.lab.told import TELLS
 from ipctui.trace.recording import RecordingError
 from ipctui.trace.records import Access, Command, Counters, Event, Lost, Process
 from ipctui.trace.text import grouped
@@ -101,7 +102,7 @@ class _Told:
                     yield item.t, (item.pid, end_text(item.status))
                 case Counters():
                     row = (key(item.process, item.cell), item.pid)
-                    self._counted[row] = sum(count.calls for count in item.calls)
+                    self._counted[row] = sum(count.calls for count in item.calls if count.name not in TELLS)
                 case Command() if orders.is_new(item):
                     yield item.t, (None, shown(f"# $ {item.command}"))
                 case Event() if item.name == MARK:

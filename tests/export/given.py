@@ -60,6 +60,15 @@ def traced(*told: Record, language: str = "en", shift: int = ZERO) -> chrome.Loa
     return chrome.load(out.getvalue())
 
 
+def arrows(*told: Record) -> list[tuple[str, int, int]]:
+    """(message, beginning of the send, end of the receipt) of each arrow."""
+    return [
+        (flow.name, flow.out.begin - ZERO, flow.into.end - ZERO)
+        for flow in traced(*told).flows
+        if flow.into is not None
+    ]
+
+
 def stored(folder: Path, *told: Record, header: Header = HEADER) -> Path:
     """A recording of some records."""
     path = folder / "recording.jsonl"

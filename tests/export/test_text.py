@@ -11,15 +11,17 @@ from rich.cells import cell_len
 
 from ipctui.export.reading import Source
 from ipctui.export.text import write_text
-from ipctui.trace.recording import RecordingError
+from ipctui.trace.recording import RecordingError, read_recording
 from ipctui.trace.records import Access, Command, Count, Counters, Event, Header, Process, Record
 from ipctui.trace.text import visible
 from tests import recorded
 from tests.export.given import HEADER, PIPE, RECORDS, call, read, started, state, stored, write
+from tests.kept import ALL
 
 LINE = re.compile(
     r"\[pid +\d+\] +-?\d+\.\d{6} "
     r"(?:[a-z_0-9]+\(.*(?:\) = -?\d+(?: E\w+ \(.*\))?(?: /\* [\w ]+ \*/)? <\d+\.\d{6}>|<unfinished \.\.\.>)"
+    r"|/\* (?:load|store) \S+\[\d+\] = (?:\".*\"(?:\.\.\.)?, )?\d+ \*/ <\d+\.\d{6}>"
     r"|\+\+\+ .* \+\+\+)"
 )
 
@@ -73,14 +75,14 @@ def test_times_since_the_line_before_and_of_the_day(tmp_path: Path) -> None:
         of(tmp_path, header=Header("pipe", "one-way"), times="clock")
 
 
-@pytest.mark.parametrize("name", recorded.MADE)
+@pytest.mark.parametrize("name", ALL)
 def test_every_call_of_a_recording_is_a_line(name: str) -> None:
-    lines = text(Source(recorded.path(name)), parts=("calls",))
+    lines = text(Source(ALL[name]), parts=("calls",))
     calls = [line for line in lines if line.startswith("[pid")]
-    records = recorded.recording(name).records
+    records = read_recording(ALL[name]).records
     assert [line for line in calls if not LINE.fullmatch(line)] == []
     ended = sum(record.kind == "process" and record.event == "exited" for record in records)
-    assert len(calls) == sum(record.kind == "call" for record in records) + ended
+    assert len(calls) == sum(record.kind in ("call", "access") for record in records) + ended
     times = [float(line.split("]")[1].split()[0]) for line in calls]
     assert times == sorted(times)
 
