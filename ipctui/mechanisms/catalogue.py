@@ -9,9 +9,25 @@ from typing import cast
 from ipctui.lab.channel import Channel
 from ipctui.lab.parameters import UsageError, unknown
 from ipctui.lab.state import LabState
+from ipctui.widgets.particles import said
 from ipctui.widgets.view import Pane
 
-NAMES = ("pipe", "fifo", "shm", "mailbox", "direct")
+NAMES = (
+    "pipe",
+    "fifo",
+    "shm",
+    "mailbox",
+    "direct",
+    "sync",
+    "io",
+    "buffering",
+    "winpipe",
+    "mach",
+    "alpc",
+    "socket",
+    "xdr",
+    "rpc",
+)
 
 
 def channel(name: str) -> Channel:
@@ -32,5 +48,5 @@ def pane(name: str) -> Pane:
 
 def caption(name: str) -> Callable[[LabState, str], str]:
     """The function that makes a mechanism's caption from a state and a language."""
-    found = importlib.import_module(f"ipctui.mechanisms.{name}.caption").caption
-    return cast("Callable[[LabState, str], str]", found)
+    found = cast("Callable[[LabState, str], str]", importlib.import_module(f"ipctui.mechanisms.{name}.caption").caption)
+    return lambda state, language: said(found, state, language)

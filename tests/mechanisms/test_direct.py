@@ -6,20 +6,21 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ipctui.kernel.unix_sockets import table
-from ipctui.lab.launch import LauncherClient
 from ipctui.lab.parameters import UsageError, settle
-from ipctui.lab.session import Lab
 from ipctui.mechanisms.direct.caption import called, caption, doors, ends
 from ipctui.mechanisms.direct.channel import CHANNEL
 from ipctui.mechanisms.direct.pane import PANE
 from ipctui.trace.records import Channel
 from ipctui.widgets.view import View
 from tests.lab.conftest import Bench, waited
+from tests.mechanisms.laboratories import Laboratories
 
 pytestmark = pytest.mark.real
 
@@ -29,21 +30,10 @@ Open = Callable[..., Bench]
 @pytest.fixture
 def direct() -> Iterator[Open]:
     """Opens laboratories of direct communication: `direct("rename", rate=50)`; no name is left at the end."""
-    launcher = LauncherClient()
-    labs: list[Lab] = []
-
-    def open_lab(variant: str, **values: object) -> Bench:
-        chosen = next(one for one in CHANNEL.variants if one.name == variant)
-        settled = settle(CHANNEL.parameters(), chosen.values, [f"{name}={value}" for name, value in values.items()])
-        CHANNEL.check(chosen, settled)
-        labs.append(Lab(CHANNEL, chosen, settled, launcher))
-        return Bench(labs[-1])
-
-    yield open_lab
-    prefixes = [lab.workers.plan.given["prefix"] for lab in labs]
-    for lab in labs:
-        lab.close()
-    launcher.close()
+    laboratories = Laboratories()
+    yield partial(laboratories.open, "direct")
+    prefixes = [lab.workers.plan.given["prefix"] for lab in laboratories.labs]
+    laboratories.close()
     waited(lambda: not [row for row in table() for prefix in prefixes if prefix in row.name], 5, "every name gone")
 
 
@@ -125,6 +115,41 @@ def test_lsof_sees_the_same_descriptors(direct: Open) -> None:
     assert found is not None, said
     mine = end(lab, "p1", "q")
     assert (int(found[1]), f"socket:[{found[2]}]") == (mine["fd"], mine["object"])
+
+
+def test_each_descriptor_says_who_holds_the_other_end(direct: Open) -> None:
+    lab = direct("symmetric")
+    complete(lab, "p+q", "p+r", "q+r")
+    fds = {(one["process"], one["peer"]): one["fd"] for one in ends(lab.lab.state)}
+    for (role, peer), fd in fds.items():
+        row = next(row for row in lab.process(role).descriptors if row.fd == fd)
+        lab.until(lambda role=role, fd=fd: next(r for r in lab.process(role).descriptors if r.fd == fd).peers)
+        row = next(row for row in lab.process(role).descriptors if row.fd == fd)
+        assert row.peers == ((peer, fds[peer, role]),), "the two ends of a link have inodes of their own"
+    assert [row.end for row in lab.process("p").descriptors if row.fd == 3] == ["listen"]
+    for size in ((80, 24), (120, 36)):
+        picture = PANE.draw(lab.lab.state, View(now=lab.lab.now(), zoom="processes"), *size).text()
+        for (role, peer), fd in fds.items():
+            assert f"{fd} read-write ↔ {peer} {fds[peer, role]}" in picture, role
+
+
+@pytest.mark.parametrize("senders", [2, 5, 12])
+def test_every_link_is_named_on_a_small_pane_or_a_key_away(direct: Open, senders: int) -> None:
+    lab = direct("asymmetric", producers=senders, rate=5)
+    names = [f"p{number}+q" for number in range(1, senders + 1)]
+    complete(lab, *names)
+    lab.do("hold q")
+    lab.until(lambda: all(end(lab, "q", f"p{number}")["messages"] for number in range(1, senders + 1)))
+    picture = PANE.draw(lab.lab.state, View(now=lab.lab.now()), 80, 21).text()
+    boxes = [line for line in picture.splitlines() if line.startswith("│")]
+    shown = [name for name in names if any(re.search(rf"(?<!\w){re.escape(name)}", line) for line in boxes)]
+    hidden = re.search(r"\+([0-9]+) more", picture)
+    assert len(shown) + (int(hidden[1]) if hidden else 0) == senders
+    everything = "\n".join(
+        PANE.draw(lab.lab.state, View(now=lab.lab.now(), zoom="contents", scroll=-scroll), 80, 21).text()
+        for scroll in range(0, 10 * senders, 5)
+    )
+    assert all(f"/{name}\n" in re.sub(r" +\n", "\n", everything) for name in names)
 
 
 # symmetric
@@ -322,6 +347,46 @@ def test_the_forger_is_refused_its_name_and_unmasked_by_its_credentials(direct: 
     q = lab.process("q").counters
     assert q is not None
     assert recvs > q.received + 10
+
+
+def test_a_forger_who_comes_first_keeps_neither_the_name_nor_the_link(direct: Open) -> None:
+    lab = direct("forged", start="held")
+    lab.do("release m")
+    lab.do("release q")
+    lab.until(lambda: any(call.result == 0 for call in lab.calls("m", "connect")), what="m knocks as p before p")
+    assert any("p+q" in call.args for call in lab.calls("m", "bind") if call.result == 0)
+    complete(lab, "m+q")
+    assert end(lab, "q", "m")["peer_pid"] == lab.process("m").pid
+    assert lab.process("q").counters is not None
+    lab.until(lambda: lab.lab.state.facts["claims"].get("m", {}).get("count", 0) > 3)
+    lab.until(lambda: lab.count("q", "recv") > 5)
+    counters = lab.process("q").counters
+    assert counters is not None
+    assert counters.received == 0, "q counts nothing that m says in p's name"
+    lab.do("release p")
+    complete(lab, "p+q", "m+q")
+    assert end(lab, "q", "p")["peer_pid"] == lab.process("p").pid
+    lab.until(lambda: (now := lab.process("q").counters) is not None and now.received > 3, what="p is heard")
+
+
+def test_links_made_later_take_the_mode_that_was_chosen(direct: Open) -> None:
+    lab = direct("asymmetric", start="held")
+    for role in ("p1", "q"):
+        assert lab.do(f"nonblocking {role}").startswith("done")
+    lab.do("release q")
+    lab.do("release p1")
+    complete(lab, "p1+q")
+    for role in ("p1", "q"):
+        fds = [one["fd"] for one in ends(lab.lab.state) if one["process"] == role]
+        assert fds
+        for fd in fds:
+            info = Path(f"/proc/{lab.process(role).pid}/fdinfo/{fd}").read_text()
+            flags = next(int(line.split()[1], 8) for line in info.splitlines() if line.startswith("flags"))
+            assert flags & os.O_NONBLOCK
+    assert lab.do("blocking p1").startswith("done")
+    lab.do("hold q")
+    lab.do("rate p1 0")
+    lab.until_state("p1", "blocked", "send")
 
 
 # Bad input.

@@ -1,10 +1,11 @@
 """The queue as the trace tells it: leaving order, strangers, and calls that went by unread. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from ipctui.mechanisms.mailbox.order import empty, follow, known, parse
-from ipctui.trace.records import Before, Call, Channel, Lost, Record, State
+from ipctui.mechanisms.mailbox.order import DELETED, empty, follow, known, parse, place_of
+from ipctui.trace.records import Before, Call, Channel, Lost, Process, Record, State
 
 BOX = "/box"
 MS = 1_000_000
@@ -82,7 +83,7 @@ def test_a_sender_stopped_inside_its_call_may_have_put_its_message_in() -> None:
 
 def test_a_message_without_a_workers_name_is_told_with_its_text() -> None:
     found = box(received(None, 1, text="from outside"))
-    assert (found["foreign"], found["entered"], known(found)) == (["receiver", "from outside"], 1, 0)
+    assert (found["foreign"], found["entered"], known(found)) == (["receiver", "from outside", 1], 1, 0)
 
 
 def test_after_calls_went_by_unread_an_empty_queue_is_firm_ground() -> None:
@@ -120,3 +121,56 @@ def test_arguments_are_read_as_strace_writes_them() -> None:
     assert parse('3, "p1:1 a\\"b"..., 64, 9, NULL') == ('p1:1 a\\"b', 64, 9)
     assert parse('3, "x", 1024, [7], NULL') == ("x", 1024, 7)
     assert parse("3") == ("", 0, 0)
+
+
+# Deleted, and made again
+
+
+def opened(role: str, at: int, flags: str = "O_CREAT") -> Call:
+    return Call(role, 1, "mq_open", "mq_open", f'"{BOX}", {flags}', 3, at, at, object=BOX)
+
+
+def unlinked(role: str, at: int) -> Call:
+    return Call(role, 1, "mq_unlink", "mq_unlink", f'"{BOX}"', 0, at, at, object=BOX)
+
+
+def by(role: str, call: Call) -> Call:
+    return replace(call, process=role)
+
+
+def test_after_delete_another_of_the_name_is_another_mailbox_and_who_has_the_old_one_keeps_it() -> None:
+    facts = follow(
+        {},
+        [
+            opened("sender", 1),
+            opened("receiver", 2),
+            by("sender", sent("a:1", 3)),
+            unlinked("receiver", 4),
+            opened("sender", 5),
+            by("sender", sent("a:2", 6)),
+        ],
+    )
+    assert names(facts["mailboxes"][BOX]) == ["a:2"]
+    assert names(facts["mailboxes"][BOX + DELETED]) == ["a:1"]
+    assert facts["mailboxes"][BOX + DELETED]["deleted"] == "receiver"
+    assert (place_of(facts, "sender", BOX), place_of(facts, "receiver", BOX)) == (BOX, BOX + DELETED)
+    after = follow(facts, [by("receiver", received("a:1", 7))])
+    assert names(after["mailboxes"][BOX + DELETED]) == []
+    assert names(after["mailboxes"][BOX]) == ["a:2"]
+    close = Call("receiver", 1, "mq_close", "close", "3", 0, 8, 8, object=BOX)
+    moved = follow(after, [close, opened("receiver", 9)])
+    assert place_of(moved, "receiver", BOX) == BOX
+
+
+def test_a_name_that_nobody_holds_leaves_nothing_of_the_old_mailbox() -> None:
+    ended = Process(5, "sender", 1, "exited")
+    facts = follow({}, [opened("sender", 1), by("sender", sent("a:1", 2)), unlinked("sender", 3), ended])
+    again = follow(facts, [opened("receiver", 9)])
+    assert BOX + DELETED not in again["mailboxes"]
+    assert names(again["mailboxes"][BOX]) == []
+
+
+def test_a_strangers_delete_is_known_by_the_kernels_word() -> None:
+    gone = replace(counted(0, 5), facts={"unlinked": True})
+    facts = follow({}, [opened("sender", 1), gone])
+    assert facts["mailboxes"][BOX]["deleted"] == "?"

@@ -10,52 +10,25 @@ from pathlib import Path
 import posix_ipc
 import pytest
 
-from ipctui.lab.launch import LauncherClient
-from ipctui.lab.parameters import UsageError, settle
-from ipctui.lab.session import Lab
+from ipctui.lab.parameters import UsageError
 from ipctui.mechanisms.shm.caption import caption
-from ipctui.mechanisms.shm.channel import CHANNEL
-from ipctui.trace.records import Channel
-from tests.lab.conftest import Bench, Open
+from tests.lab.conftest import Open
+from tests.mechanisms.segments import laboratories, segment, word
 
 pytestmark = pytest.mark.real
-SHM = Path("/dev/shm")
 
 
 @pytest.fixture
 def shm() -> Iterator[Open]:
-    """Opens laboratories of shared memory: `shm(variant, slots=4)`; none of their names may be left."""
-    launcher = LauncherClient()
-    labs: list[Lab] = []
-
-    def open_lab(variant: str, **values: object) -> Bench:
-        chosen = next(one for one in CHANNEL.variants if one.name == variant)
-        settled = settle(CHANNEL.parameters(), chosen.values, [f"{name}={value}" for name, value in values.items()])
-        CHANNEL.check(chosen, settled)
-        labs.append(Lab(CHANNEL, chosen, settled, launcher))
-        return Bench(labs[-1])
-
-    yield open_lab
-    for lab in labs:
-        lab.close()
-    launcher.close()
-    mark = f"ipctui-{os.getpid()}-"
-    assert not [path.name for path in SHM.iterdir() if mark in path.name]
-
-
-def segment(lab: Bench) -> Channel:
-    lab.until(lambda: any(held.now.type == "shm" for held in lab.lab.state.channels.values()), what="the segment")
-    return next(held.now for held in lab.lab.state.channels.values() if held.now.type == "shm")
-
-
-def word(lab: Bench, offset: int) -> int:
-    """A word of the segment, read by an outsider."""
-    return int(struct.unpack("=q", Path(segment(lab).object).read_bytes()[offset : offset + 8])[0])
+    """Opens laboratories of shared memory."""
+    with laboratories() as opened:
+        yield opened
 
 
 def test_holding_the_consumer_fills_the_ring_but_for_one_slot_and_the_kernel_blocks_the_producer(shm: Open) -> None:
-    lab = shm("semaphores", rate=0)
-    lab.until(lambda: lab.process("consumer").counters and lab.count("consumer", "sem_post") > 0)
+    lab = shm("semaphores", rate=50)
+    # Held asleep before `full` it has given all slots back; held before a post it would have one in hand.
+    lab.until_state("consumer", "blocked", "sem_wait")
     lab.do("hold consumer")
     state = lab.until_state("producer", "blocked", "sem_wait")
     assert state.syscall == "futex"
@@ -114,7 +87,12 @@ def test_unlinked_the_name_is_gone_and_items_go_on_crossing(shm: Open) -> None:
 
 def test_many_producers_and_consumers_lose_nothing_and_newcomers_join(shm: Open) -> None:
     lab = shm("many", rate=0, messages=300)
+    # The others could be done before a newcomer has had its first turn: they wait for it.
+    lab.do("hold all")
     assert lab.do("add consumer") == "done"
+    lab.until(lambda: "consumer3" in lab.lab.state.processes, 20, "the newcomer")
+    lab.until(lambda: lab.is_in("consumer3", "blocked", "sem_wait") or lab.count("consumer3", "sem_post"), 20)
+    lab.do("release all")
     lab.until(lambda: all(lab.process(f"producer{number}").exited is not None for number in (1, 2)), 20)
     lab.until(lambda: segment(lab).used == 0, what="an empty ring")
     summary = lab.finish()
@@ -182,6 +160,20 @@ def test_the_gate_between_load_and_store_loses_updates_at_will(shm: Open) -> Non
     assert lab.finish().proofs["lost_updates"] >= 20
 
 
+def test_with_the_gate_between_load_and_store_nearly_every_second_update_is_lost(shm: Open) -> None:
+    lab = shm("race", rate=50, provoke="on")
+    lab.until(lambda: segment(lab).facts.get("counter", 0) > 40, 10)
+    proofs = lab.finish().proofs
+    assert proofs["lost_updates"] * 100 > proofs["updates"] * 25
+    assert proofs["lost_updates"] == proofs["updates"] - word(lab, 0)
+
+
+def test_under_the_lock_even_the_gate_between_load_and_store_loses_none(shm: Open) -> None:
+    lab = shm("race", rate=50, provoke="on", lock="on")
+    lab.until(lambda: segment(lab).facts.get("counter", 0) > 40, 10)
+    assert lab.finish().proofs["lost_updates"] == 0
+
+
 def test_a_dead_owner_leaves_the_semaphore_at_0_and_the_robust_mutex_recovers(shm: Open) -> None:
     lab = shm("dead-owner", rate=40)
     lab.until(lambda: segment(lab).facts.get("work", 0) > 1 and lab.is_in("sem-waiter", "blocked", "sem_wait"), 10)
@@ -203,10 +195,28 @@ def test_a_dead_owner_leaves_the_semaphore_at_0_and_the_robust_mutex_recovers(sh
     assert lab.do("post").startswith("done")
     lab.until(lambda: lab.count("sem-waiter", "sem_post") > waits + 1, what="the semaphore goes round again")
     lock.close()
+    # Another owner dies in the same way: its recovery is its own, and told as such.
+    recovered = lab.lab.state.facts["recovered"]
+    assert lab.do("restart owner") == "done"
+    lab.until(lambda: lab.process("owner").exited is None, what="another owner")
+    assert lab.do("release owner") == "done"
+    lab.until(lambda: "died" not in caption(lab.lab.state, "en"), what="nobody dead")
+    lab.until(lambda: segment(lab).facts.get("work", 0) > 1 and lab.is_in("mutex-waiter", "blocked"), 10)
+    lab.do("stop mutex-waiter")
+    lab.do("kill owner")
+    lab.until_ended("owner")
+    lab.until(lambda: "owner died with lock in hand" in caption(lab.lab.state, "en"), 10, "no recovery told yet")
+    lab.do("continue mutex-waiter")
+    lab.until(lambda: lab.lab.state.facts["recovered"] > recovered, 10, "EOWNERDEAD again")
+    lab.until(lambda: "owner died with both locks" in caption(lab.lab.state, "en"), 10)
+    assert lab.do("restart owner") == "done"
+    lab.until(lambda: "An earlier owner died" in caption(lab.lab.state, "en"), 10)
 
 
 def test_cut_by_a_stranger_the_worker_dies_of_sigbus_and_the_lab_goes_on(shm: Open) -> None:
     lab = shm("semaphores", rate=100)
+    # Whoever comes later sets the size once more.
+    lab.until(lambda: lab.count("consumer", "sem_post") > 3, 10, "both at work")
     os.truncate(segment(lab).object, 0)
     lab.until(lambda: any(process.exited for process in lab.lab.state.processes.values()), what="SIGBUS")
     assert "signal SIGBUS" in {process.status for process in lab.lab.state.processes.values()}
@@ -216,7 +226,8 @@ def test_cut_by_a_stranger_the_worker_dies_of_sigbus_and_the_lab_goes_on(shm: Op
 
 
 def test_a_foreign_process_finds_the_items_where_the_pane_says(shm: Open) -> None:
-    lab = shm("semaphores", rate=0)
+    lab = shm("semaphores", rate=50)
+    lab.until_state("consumer", "blocked", "sem_wait")
     lab.do("hold consumer")
     lab.until(lambda: segment(lab).used == 7)
     with open(segment(lab).object, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as memory:

@@ -1,7 +1,7 @@
 """What a session on shared memory proves, from records alone."""
 
 from ipctui.mechanisms.shm.channel import name_error
-from ipctui.mechanisms.shm.facts import kernel_calls, lost_updates, reduce, summary
+from ipctui.mechanisms.shm.facts import kernel_calls, lost_updates, processor_share, reduce, summary
 from ipctui.trace.records import Call, Channel, Count, Counters
 
 SEGMENT = "/dev/shm/ring"
@@ -65,3 +65,20 @@ def test_a_slash_too_many_is_told() -> None:
     assert name_error("/ring") == name_error("ring") == ""
     assert name_error("/")
     assert name_error("/a b")
+
+
+def burned(t: int, cpu: int, pid: int = 7) -> Counters:
+    return Counters(t * 10**6, "consumer", pid, cpu=cpu * 10**6)
+
+
+def test_the_processor_share_is_that_of_the_last_second() -> None:
+    assert processor_share({}, "consumer") is None
+    facts = reduce({}, [burned(0, 0)])
+    assert processor_share(facts, "consumer") is None
+    facts = reduce(facts, [burned(250, 250), burned(1000, 1000)])
+    assert processor_share(facts, "consumer") == 100
+    facts = reduce(facts, [burned(t, 1000) for t in range(1250, 3250, 250)])
+    assert processor_share(facts, "consumer") == 0
+    assert len(facts["cpu"]["consumer"]["times"]) <= 6
+    # Another process in its place begins anew.
+    assert processor_share(reduce(facts, [burned(3500, 20, pid=8)]), "consumer") is None

@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ipctui.lab.state import LabState, ProcessState
+from ipctui.lab.state import LabState
 from ipctui.mechanisms.direct.looker import NAMED_BY
-from ipctui.trace.records import State
 from ipctui.trace.text import grouped
 from ipctui.widgets.card import operation_text
+from ipctui.widgets.sentences import blocked, failed, first_of, is_held, stepping
 
 
 def caption(state: LabState, language: str) -> str:
     """The sentence for a state."""
-    korean = language == "ko"
-    rules = (_refused, _failed, _died, _stopped, _stepping, _deaf, _full, _held_sender, _forged, _polling, _all_ended)
-    for rule in rules:
-        sentence = rule(state, korean)
-        if sentence:
-            return sentence
-    return _plain(state, korean)
+    troubles = (_refused, failed, _died, _stopped, stepping, _deaf, _full, _held_sender, _forged)
+    return first_of((*troubles, _gathering, _polling, _all_ended), state, language) or _plain(state, language == "ko")
 
 
 def doors(state: LabState) -> dict[str, dict[str, Any]]:
@@ -83,18 +78,6 @@ def _refused(state: LabState, korean: bool) -> str:
     )
 
 
-def _failed(state: LabState, korean: bool) -> str:
-    for event in reversed(state.events):
-        process = state.processes.get(event.process or "")
-        if event.name != "failed" or process is None or process.exited is None:
-            continue
-        call, error = event.data.get("call"), event.data.get("errno")
-        if korean:
-            return f"{event.process}의 {call} 호출이 실패해 프로그램이 끝났다: {error}. r로 다시 시작한다."
-        return f"{event.process} ended because its {call} failed: {error}. r restarts."
-    return ""
-
-
 def _died(state: LabState, korean: bool) -> str:
     for process in state.processes.values():
         status = process.status or ""
@@ -121,21 +104,9 @@ def _stopped(state: LabState, korean: bool) -> str:
     return ""
 
 
-def _stepping(state: LabState, korean: bool) -> str:
-    living = [process for process in state.processes.values() if process.exited is None]
-    if not living or not all(process.state is not None and process.state.state == "held" for process in living):
-        return ""
-    places = ", ".join(
-        f"{process.role} {operation_text(process.state)}" for process in living[:3] if process.state is not None
-    )
-    if korean:
-        return f"모두 다음 호출 직전에 붙잡혀 있다({places}). n은 선택한 프로세스의 호출 하나를 실행한다."
-    return f"You hold everybody before the next call ({places}). n lets the selected one do it, space releases."
-
-
 def _full(state: LabState, korean: bool) -> str:
     """A sender asleep because its link is full."""
-    for process, now in _blocked(state, "send"):
+    for process, now in blocked(state, "send"):
         end = next((end for end in ends(state) if end["object"] == now.object), None)
         if end is None:
             continue
@@ -143,7 +114,7 @@ def _full(state: LabState, korean: bool) -> str:
         waiting = next((each for each in ends(state) if each["process"] == peer and each["peer"] == process.role), None)
         count = waiting["messages"] if waiting is not None and waiting["messages"] else "?"
         fill = f"{grouped(end['taken'])}/{grouped(end['room'])}"
-        held = _held(state, peer)
+        held = is_held(state, peer)
         if korean:
             text = f"{process.role}와 {peer}의 링크가 메시지 {count}개로 찼다(커널 메모리 {fill}바이트). 커널이 {process.role}를 send에서 재웠다."
             return text + (f" {peer}를 붙잡고 있기 때문이다(space)." if held else f" {peer}의 receive가 깨운다.")
@@ -154,11 +125,11 @@ def _full(state: LabState, korean: bool) -> str:
 
 def _deaf(state: LabState, korean: bool) -> str:
     """Somebody who sleeps in receive(Q, m) while a message from another waits for it."""
-    for process, now in _blocked(state, "recv"):
+    for process, now in blocked(state, "recv"):
         mine = [end for end in ends(state) if end["process"] == process.role]
         awaited = next((end["peer"] for end in mine if end["object"] == now.object), None)
         others = [end for end in mine if end["object"] != now.object and end["waiting"]]
-        if awaited is None or not others or not _held(state, awaited):
+        if awaited is None or not others or not is_held(state, awaited):
             continue
         other, count = others[0]["peer"], others[0]["messages"]
         if korean:
@@ -174,8 +145,8 @@ def _deaf(state: LabState, korean: bool) -> str:
 
 
 def _held_sender(state: LabState, korean: bool) -> str:
-    for process, now in (*_blocked(state, "recv"), *_blocked(state, "accept"), *_blocked(state, "poll")):
-        if not now.wakers or not all(_held(state, role) for role in now.wakers):
+    for process, now in (*blocked(state, "recv"), *blocked(state, "accept"), *blocked(state, "poll")):
+        if not now.wakers or not all(is_held(state, role) for role in now.wakers):
             continue
         who = ", ".join(now.wakers)
         if korean:
@@ -204,6 +175,20 @@ def _forged(state: LabState, korean: bool) -> str:
             f"{count} messages of {role} say that they are {said}'s. The kernel says otherwise (SO_PEERCRED): that link's "
             f"other end is pid {process.pid}, and {said} is pid {pid}. q counts none of them."
         )
+    return ""
+
+
+def _gathering(state: LabState, korean: bool) -> str:
+    """A receiver that is held while messages come."""
+    for process in state.processes.values():
+        waiting = sum(end["messages"] or 0 for end in ends(state) if end["process"] == process.role)
+        if not waiting or process.exited is not None or not is_held(state, process.role):
+            continue
+        count, role = grouped(waiting), process.role
+        if korean:
+            return f"{role}를 붙잡고 있어(space) 메시지 {count}개가 그 링크들에서 기다린다. 링크가 가득 차면 보내는 쪽이 send에서 잔다."
+        what = "1 message waits" if waiting == 1 else f"{count} messages wait"
+        return f"You hold {role} (space releases): {what} in its links. Who fills one will sleep in send."
     return ""
 
 
@@ -253,20 +238,3 @@ def _plain(state: LabState, korean: bool) -> str:
     }
     links = "1 link" if made == 1 else f"{made} links"
     return f"{links}, one for each pair that talks, made by its first send. {tail.get(variant, '')}"
-
-
-def _blocked(state: LabState, name: str) -> list[tuple[ProcessState, State]]:
-    return [
-        (process, process.state)
-        for process in state.processes.values()
-        if process.exited is None
-        and process.state is not None
-        and process.state.state == "blocked"
-        and process.state.before is not None
-        and process.state.before.name == name
-    ]
-
-
-def _held(state: LabState, role: str) -> bool:
-    process = state.processes.get(role)
-    return process is not None and process.settings is not None and process.settings.held

@@ -15,7 +15,6 @@ from ipctui.mechanisms.direct.looker import Looker
 from ipctui.trace.records import Call, Counters, Process, Record
 from ipctui.trace.records import Channel as ChannelRecord
 from ipctui.trace.text import grouped
-from ipctui.worker.names import new_name
 
 _HEADER_ROOM = 24
 _OVERHEAD = 64
@@ -117,7 +116,8 @@ class Direct:
             module="ipctui.mechanisms.direct.program",
             trees=tuple((seat,) for seat in seats),
             given={
-                "prefix": new_name(),
+                # Abstract addresses vanish with their sockets, so the name need not tell whose it was, only be short.
+                "prefix": f"ipctui-{os.urandom(3).hex()}",
                 "buffer": values["buffer"],
                 "keeper": os.getpid(),
                 "doubts": variant.name == "forged",

@@ -165,7 +165,7 @@ class Looker:
             linked = tuple(dict.fromkeys(e.peer for ends in self._ends.values() for e in ends if e.role == sleep.role))
             wakers = tuple(role for role in linked if role in others) or others
             return Reason(
-                f"no message on any of its {len(linked)} links, and nobody at the door",
+                f"no message; its {len(linked)} links are empty, and nobody knocks",
                 f"a send by {_names(wakers)}",
                 wakers,
             )
@@ -178,8 +178,9 @@ class Looker:
         end = found[0]
         if sleep.name == "recv":
             return Reason(f"no message from {end.peer}", f"a send by {end.peer}", (end.peer,))
-        room = f"{grouped(end.queue.taken)} of {grouped(end.room)} bytes of kernel memory"
-        return Reason(f"link to {end.peer} full ({room})", f"a receive by {end.peer}", (end.peer,))
+        taken, room = grouped(end.queue.taken), grouped(end.room)
+        reason = f"link to {end.peer} full ({taken} of {room} bytes of kernel memory)"
+        return Reason(reason, f"a receive by {end.peer}", (end.peer,))
 
     def _explain_accept(self, sleep: Sleep, others: tuple[str, ...]) -> Reason:
         linked = {end.peer for ends in self._ends.values() for end in ends if end.role == sleep.role}

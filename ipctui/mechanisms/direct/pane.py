@@ -6,24 +6,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
+
 from ipctui.lab.state import LabState, ProcessState
 from ipctui.mechanisms.direct.caption import called, caption, doors, ends, refused
 from ipctui.mechanisms.direct.looker import NAMED_BY
 from ipctui.trace.records import Channel
 from ipctui.trace.text import grouped
-from ipctui.widgets.canvas import Line
+from ipctui.widgets.canvas import Line, Span
 from ipctui.widgets.hexdump import hex_lines
 from ipctui.widgets.links import LinkBetween, Peer, link_count, link_lines
 from ipctui.widgets.stage import Box, Stage
 from ipctui.widgets.view import Offer, View
-from ipctui.widgets.words import STATE_GLYPHS, STATE_ROLES
+from ipctui.widgets.words import STATE_GLYPHS, STATE_ROLES, word
 
 _FRESH = 3_000_000_000
 """Nanoseconds for which a link counts as new."""
 _OTHER_NAME = "s"
+_MOST_PARTNERS = 2
+"""Partners that a card has room for at 80 columns; of more the first one is named, and the others are counted."""
 _WORDS = {
-    "names": "부르는 이름:",
-    "names nobody": "아무도 부르지 않음",
+    "names": "부름:",
+    "links": "링크:",
+    "names nobody": "아무도 안 부름",
     "called": "이름:",
     "nobody bears": "아무도 없는 이름:",
     "named by": "부르는 쪽:",
@@ -34,6 +39,7 @@ _WORDS = {
     "to receive": "받을 것",
     "taken by what it sent": "보낸 것이 차지함",
     "no message": "메시지 없음",
+    "more: 2": "더 있음: 2",
 }
 
 
@@ -128,6 +134,27 @@ def _strangers(state: LabState) -> list[Line]:
     ]
 
 
+def _chips(state: LabState, view: View, width: int, height: int) -> list[Line]:
+    """Every link by its name and what waits in it, in columns: where they are more than lines to draw them in."""
+    made, found = state.facts.get("links", {}), []
+    for channel in sorted(_links(state), key=lambda one: made.get(one.name, {}).get("t", one.t)):
+        fresh = view.now - made.get(channel.name, {}).get("t", 0) < _FRESH
+        found.append((f"{channel.name}", f" ▮{channel.count}" if channel.count else "", "fresh" if fresh else "link"))
+    if not found:
+        return [[(f" – {word(view.language, 'no link')}", "dim")]]
+    cell = max(cell_len(name) + max(cell_len(fill), 4) for name, fill, _ in found) + 2
+    columns = max(1, width // cell)
+    rows = max(1, height)
+    lines: list[list[Span]] = [[] for _ in range(rows)]
+    shown = columns * rows if columns * rows >= len(found) else columns * rows - 2
+    for place, (name, fill, role) in enumerate(found[:shown]):
+        gap = " " * (cell - 1 - cell_len(name) - cell_len(fill))
+        lines[place // columns] += [(f" {name}", role), (fill, "fill"), (gap, "text")]
+    if shown < len(found):
+        lines[-1].append((f" +{len(found) - shown} {_word(view.language, 'more: 2')}", "warning"))
+    return [line for line in lines if line]
+
+
 def _boxes(state: LabState, view: View) -> Sequence[Box]:
     peers, links = _peers(state), _between(state, view)
     if not state.processes:
@@ -136,6 +163,11 @@ def _boxes(state: LabState, view: View) -> Sequence[Box]:
 
     def lines(width: int, height: int) -> Sequence[Line]:
         below = strangers[: max(0, height - 3)]
+        if len(links) > height - len(below) - 1:
+            vain: list[Line] = [_names_line(state, view)] if refused(state) else []
+            chips = _chips(state, view, width, height - len(vain) - len(below[:1]))
+            rest: list[Line] = [] if vain else [_names_line(state, view)]
+            return [*vain, *below[:1], *chips, *rest][:height]
         if refused(state) or height > len(links) + len(below) + 1:
             below = [*below, _names_line(state, view)]
         return [*link_lines(peers, links, width, max(2, height - len(below)), view.language), *below]
@@ -190,20 +222,27 @@ def _link_lines(channel: Channel, view: View, width: int) -> list[Line]:
     return [*lines, *hex_lines(bytes.fromhex(channel.head)[:64], width), []]
 
 
-def _notes(state: LabState, process: ProcessState) -> Sequence[Line]:
-    """Who is at the other end of its links, the names that its program holds, its own where that has changed."""
+def _notes(state: LabState, process: ProcessState, language: str) -> Sequence[Line]:
+    """The names that its program holds, each with the link to it (`q 4↔5`: our descriptor, theirs); its own if new."""
     if process.program not in NAMED_BY:
         return ()
     name, named = called(state, process.role), NAMED_BY[process.program]
     far = {(one["process"], one["peer"]): one["fd"] for one in ends(state)}
-    mine = [
-        f"{one['fd']}↔{one['peer']} {far.get((one['peer'], process.role), '?')}"
-        for one in ends(state)
-        if one["process"] == process.role
+    mine = {one["peer"]: one["fd"] for one in ends(state) if one["process"] == process.role}
+    partners = [
+        f"{peer} {mine[peer]}↔{far.get((peer, process.role), '?')}" if peer in mine else peer
+        for peer in dict.fromkeys((*named, *mine))
     ]
-    notes: list[Line] = [[(f"called {name}", "warning")]] if name != process.role else []
-    notes.append([(f"names {', '.join(named)}" if named else "names nobody", "dim")])
-    return [*notes, [(", ".join(mine), "text")]] if mine else notes
+    if len(partners) > _MOST_PARTNERS:
+        partners = [*partners[: _MOST_PARTNERS - 1], f"+{len(partners) - _MOST_PARTNERS + 1} (2)"]
+    notes: list[Line] = [[(f"{_word(language, 'called')} {name}", "warning")]] if name != process.role else []
+    if named:
+        notes.append([(f"{_word(language, 'names')} {', '.join(partners)}", "dim")])
+    else:
+        notes.append([(_word(language, "names nobody"), "dim")])
+        if partners:
+            notes.append([(f"{_word(language, 'links')} {', '.join(partners)}", "dim")])
+    return notes
 
 
 def _rename(state: LabState, view: View) -> str:

@@ -71,16 +71,15 @@ def receiver(calls: Calls, given: SimpleNamespace) -> None:
 
 
 def forger(calls: Calls, given: SimpleNamespace) -> None:
-    """forged: m says that it is p, first to the kernel, then to q, then in every message."""
+    """forged: m says that it is p: to the kernel and to q, when it knocks; and in every message."""
     me = called(calls, given, calls.seat.role)
-    me.name = "p"
     try:
-        link_as(me, "p", "q")
+        link_as(me, "p", "q")  # the first to come gets the link's name, but q asks the kernel who knocks
     except OSError as error:
         if error.errno not in (EADDRINUSE, *_NOBODY):
             raise
     for message in calls.messages():
-        send(me, "q", b"p:77000" + message.partition(b":")[2], calls.seat.role)
+        send(me, "q", b"p:77000" + message.partition(b":")[2])
 
 
 def doubter(calls: Calls, given: SimpleNamespace) -> None:
@@ -103,12 +102,12 @@ def called(calls: Calls, given: SimpleNamespace, name: str) -> Self:
     return Self(calls, given, name, door)
 
 
-def send(me: Self, whom: str, message: bytes, really: str = "") -> None:
+def send(me: Self, whom: str, message: bytes) -> None:
     """send(P, message): over the one link with P, which the first message makes; tried until it is taken."""
     while True:
         link = me.links.get(whom)
         if link is None:
-            link = link_with(me, whom, really or me.name)
+            link = link_with(me, whom)
             continue
         try:
             if me.calls.send(link, message, MSG_NOSIGNAL) is not None:  # None: EAGAIN, the link is full
@@ -145,10 +144,10 @@ def receive_any(me: Self) -> Iterator[tuple[str, bytes]]:
                 break
 
 
-def link_with(me: Self, whom: str, mine: str) -> int | None:
+def link_with(me: Self, whom: str) -> int | None:
     """The link with another process, made now; None while nobody bears that name."""
     try:
-        return link_as(me, mine, whom)
+        return link_as(me, me.name, whom)
     except OSError as error:
         if error.errno == EADDRINUSE and me.calls.poll([me.door], 0) and (caller := let_in(me)) is not None:
             meet(me, caller, take(me, caller) or b"")  # the other was quicker: its link is the link
@@ -164,8 +163,9 @@ def link_as(me: Self, mine: str, whom: str) -> int:
     try:
         calls.setsockopt(link, SOL_SOCKET, SO_SNDBUF, me.given.buffer)
         calls.bind(link, address(me.given, "+".join(sorted((mine, whom)))))
-        calls.connect(link, address(me.given, whom))
-        calls.send(link, me.name.encode(), MSG_NOSIGNAL)  # who knocks; an empty message would be end of file
+        while calls.connect(link, address(me.given, whom)) is None:
+            pass  # EAGAIN, where the user made it non-blocking: too many wait at the door
+        calls.send(link, mine.encode(), MSG_NOSIGNAL)  # who knocks; an empty message would be end of file
     except OSError:
         calls.close(link)
         raise
@@ -188,13 +188,15 @@ def peer(me: Self, link: int) -> int:
 
 
 def meet(me: Self, link: int, greeting: bytes) -> bool:
-    """A caller says who it is; False when it gave the order to take another name."""
+    """A caller says who it is; False when it gave the order to take another name, or lied and was hung up on."""
     said = greeting.decode("ascii", "replace").strip()
     if greeting.startswith(ORDER) and me.pids[link] == me.given.keeper:
         rename(me, said.partition(" ")[2])
         return False
-    honest = said.isalnum() and (not me.given.doubts or bearer(me, said) == me.pids[link])
-    name = said if honest else f"pid {me.pids[link]}"
+    if me.given.doubts and bearer(me, said) != me.pids[link]:
+        hang_up(me, link)  # the kernel says that somebody else bears the name, or nobody
+        return False
+    name = said if said.isalnum() else f"pid {me.pids[link]}"
     me.callers[link] = name
     me.links.setdefault(name, link)
     return True

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 
 from ipctui.lab.state import LabState, ProcessState, cycle
-from ipctui.trace.records import Channel, Event, State
+from ipctui.trace.records import Channel, State
 from ipctui.trace.text import grouped
 from ipctui.widgets.card import operation_text
+from ipctui.widgets.sentences import blocked, failed, first_of, is_held, stepping, stopped
 
 _LONGEST = 21
 """Characters of a name that a narrow box has room for."""
@@ -19,50 +20,39 @@ _LONGEST = 21
 
 def caption(state: LabState, language: str) -> str:
     """The sentence for a state."""
-    korean = language == "ko"
     rules = (
-        _died,
-        _nameless,
+        failed,
+        _killed_by_write,
         _deadlock,
-        _stopped,
-        _stepping,
+        stopped,
+        stepping,
         _waits_in_open,
         _own_message,
         _torn,
         _keeps_itself_waiting,
-        _full,
+        _kept_full,
         _empty,
+        _nameless,
+        _full,
+        _stranger,
         _refused,
         _empty_reads,
         _outlived,
         _turns,
         _shared_out,
     )
-    for rule in rules:
-        sentence = rule(state, korean)
-        if sentence:
-            return sentence
+    said = first_of(rules, state, language)
+    if said:
+        return said
     return (
         "이름만 아는 두 프로세스 사이로 바이트가 지나간다. k로 둘 다 끝내도 파일은 남고, 7은 이름만 지운다."
-        if korean
+        if language == "ko"
         else "Bytes pass between processes that share only a name. Kill both (k): the file stays. 7 unlinks the name."
     )
 
 
 def _living(state: LabState) -> list[Channel]:
     return [held.now for held in state.channels.values() if not held.now.closed]
-
-
-def _blocked(state: LabState, *names: str) -> list[tuple[ProcessState, State]]:
-    return [
-        (process, now)
-        for process in state.processes.values()
-        if process.exited is None
-        and (now := process.state) is not None
-        and now.state == "blocked"
-        and now.before is not None
-        and now.before.name in names
-    ]
 
 
 def short(path: str | None) -> str:
@@ -72,21 +62,29 @@ def short(path: str | None) -> str:
 
 
 def _nameless(state: LabState, korean: bool) -> str:
+    """A FIFO that lost its name while it is open: the object lives on, and the name leads elsewhere or nowhere."""
     for channel in _living(state):
         if channel.facts.get("named"):
             continue
-        ours = channel.facts.get("by_us")
+        who = list(dict.fromkeys((*channel.writers, *channel.readers)))
         instead = channel.facts.get("instead")
+        ours = channel.facts.get("by_us")
         if korean:
-            who = "이름을 unlink했다" if ours else "다른 누군가가 파일을 지웠다"
-            what = f" 그 이름에는 이제 다른 파일({instead})이 있다." if instead else ""
-            return (
-                f"{who}.{what} 이미 연 프로세스들은 아무 일 없이 계속하지만, 새로 올 프로세스에게는 길이 없다(ENOENT)."
-            )
-        who = "You unlinked the name" if ours else "A stranger deleted the file"
-        what = f", and {instead} has the name now" if instead else ""
-        return f"{who}{what}: those who have the FIFO open go on undisturbed, but nobody new can find it (ENOENT)."
+            text = "이름을 unlink했다." if ours else "다른 누군가가 파일을 지웠다."
+            text += f" {', '.join(who[:3])}가 연 FIFO는 마지막 close까지 남는다." if who else ""
+            if instead:
+                return f"{text} 이제 그 이름에는 다른 것({instead})이 있고, 새 open()은 그것을 연다."
+            return f"{text} 새 open()은 ENOENT로 실패하고, mkfifo()는 다른 FIFO를 만든다."
+        text = "You unlinked the name:" if ours else "A stranger deleted the file:"
+        text += f" the FIFO that {' and '.join(who[:3])} {_have(who)} open lives until the last close." if who else ""
+        if instead:
+            return f"{text} {instead[:1].upper()}{instead[1:]} has the name now: a new open() would open that."
+        return f"{text} A new open() fails with ENOENT, and mkfifo() would make another FIFO."
     return ""
+
+
+def _have(who: list[str]) -> str:
+    return "has" if len(who) == 1 else "have"
 
 
 def _deadlock(state: LabState, korean: bool) -> str:
@@ -110,58 +108,22 @@ def _deadlock(state: LabState, korean: bool) -> str:
     return f"Deadlock: {', '.join(steps)}: each sleeps until the other opens it. Both must open the FIFOs in the same order."
 
 
-def _died(state: LabState, korean: bool) -> str:
-    for event in reversed(state.events):
-        process = state.processes.get(event.process or "")
-        if event.name != "failed" or process is None or process.exited is None:
-            continue
-        why = _why_failed(event)
-        if korean:
-            return (
-                f"{event.process}의 {event.data.get('call')} 호출이 실패해 프로그램이 끝났다: {why}. r로 다시 시작한다."
-            )
-        return f"{event.process} ended because its {event.data.get('call')} failed: {why}. r restarts."
+def _killed_by_write(state: LabState, korean: bool) -> str:
+    named = any(channel.facts.get("named") for channel in _living(state))
     for process in state.processes.values():
         if process.exited is None or process.status != "signal SIGPIPE":
             continue
         if korean:
-            return f"{process.role}는 읽는 쪽이 없는 FIFO에 썼고, 커널이 SIGPIPE로 끝냈다. 파일은 그대로 있다. r로 다시 시작한다."
-        return (
-            f"{process.role} wrote to a FIFO that nobody reads: the kernel killed it with SIGPIPE. The file is still "
-            "there. r restarts."
-        )
+            file = " 파일은 그대로 있다." if named else ""
+            return f"{process.role}는 읽는 쪽이 없는 FIFO에 썼고, 커널이 SIGPIPE로 끝냈다.{file} r로 다시 시작한다."
+        file = " The file is still there." if named else ""
+        return f"{process.role} wrote to a FIFO that nobody reads: the kernel killed it with SIGPIPE.{file} r restarts."
     return ""
-
-
-def _why_failed(event: Event) -> str:
-    name, why = event.data.get("errno"), event.data.get("why")
-    return f"{name} ({why})" if why else str(name)
-
-
-def _stopped(state: LabState, korean: bool) -> str:
-    for process in state.processes.values():
-        if process.exited is None and process.state is not None and process.state.state == "stopped":
-            if korean:
-                return f"{process.role}는 SIGSTOP으로 정지되었다. SIGCONT까지 커널이 실행시키지 않는다(z): 붙잡힌 것도, 블록된 것도 아니다."
-            return f"{process.role} is stopped by SIGSTOP until SIGCONT comes (z): it is neither held nor blocked."
-    return ""
-
-
-def _stepping(state: LabState, korean: bool) -> str:
-    living = [process for process in state.processes.values() if process.exited is None and process.pid]
-    if not living or not all(process.state is not None and process.state.state == "held" for process in living):
-        return ""
-    places = ", ".join(
-        f"{process.role} {operation_text(process.state)}" for process in living[:2] if process.state is not None
-    )
-    if korean:
-        return f"모두 다음 호출 직전에 붙잡혀 있다({places}). n은 호출 하나를 실행하고, space는 놓아준다."
-    return f"You hold everybody before the next call ({places}). n lets the selected one do it, space releases."
 
 
 def _waits_in_open(state: LabState, korean: bool) -> str:
     """Somebody sleeps in open(2) for a partner who is not on the way."""
-    for process, now in _blocked(state, "open"):
+    for process, now in blocked(state, "open"):
         if state.header is not None and state.header.variant == "turns" and not _stuck(state, now):
             continue
         why = now.reason or ""
@@ -170,7 +132,7 @@ def _waits_in_open(state: LabState, korean: bool) -> str:
             if korean:
                 return f"{process.role}는 open()에서 자고 있는데 이름이 지워졌다. 반대쪽을 열 프로세스가 찾아올 수 없어 영영 깨지 못한다."
             return f"{process.role} sleeps in open() and the name is gone: nobody can come to open the other end."
-        held = [role for role in now.wakers if _held(state, role)]
+        held = [role for role in now.wakers if is_held(state, role)]
         reads = "for reading" in why
         if korean:
             end, flag = ("읽기", "O_RDONLY") if reads else ("쓰기", "O_WRONLY")
@@ -192,7 +154,7 @@ def _waits_in_open(state: LabState, korean: bool) -> str:
 
 def _stuck(state: LabState, now: State) -> bool:
     """Whether none of those who could wake it is on its way."""
-    return not any(_runs(state, role) and not _held(state, role) for role in now.wakers)
+    return not any(_runs(state, role) and not is_held(state, role) for role in now.wakers)
 
 
 def _own_message(state: LabState, korean: bool) -> str:
@@ -214,7 +176,7 @@ def _own_message(state: LabState, korean: bool) -> str:
 
 
 def _torn(state: LabState, korean: bool) -> str:
-    if any(_held(state, role) for role in state.processes):
+    if any(is_held(state, role) for role in state.processes):
         return ""
     for process in state.processes.values():
         counters = process.counters
@@ -234,7 +196,7 @@ def _torn(state: LabState, korean: bool) -> str:
 
 
 def _keeps_itself_waiting(state: LabState, korean: bool) -> str:
-    for process, now in _blocked(state, "read"):
+    for process, now in blocked(state, "read"):
         if "no end of file while" not in (now.reason or ""):
             continue
         if korean:
@@ -244,30 +206,37 @@ def _keeps_itself_waiting(state: LabState, korean: bool) -> str:
 
 
 def _full(state: LabState, korean: bool) -> str:
-    found = _blocked(state, "write")
+    found = blocked(state, "write")
     if not found:
         return ""
     process, now = found[0]
     channel = next((one for one in _living(state) if one.name == now.object), None)
     if channel is None:
         return ""
-    held = [role for role in now.wakers if _held(state, role)]
+    held = [role for role in now.wakers if is_held(state, role)]
     fill = f"{grouped(channel.used or 0)}/{grouped(channel.capacity or 0)}"
     call = operation_text(now)
     if korean:
-        text = f"FIFO가 찼다({fill}바이트). 커널이 {process.role}를 {call}에서 재웠다."
+        also = f" 외 {len(found) - 1}개" if len(found) > 1 else ""
+        text = f"FIFO가 찼다({fill}바이트). 커널이 {process.role}{also}를 {call}에서 재웠다."
         if held:
             return f"{text} {held[0]}의 read가 깨울 텐데 붙잡혀 있다({held[0]}에서 space)."
         return text + (f" {now.wakers[0]}의 read가 깨운다." if now.wakers else "")
-    text = f"The FIFO is full ({fill} bytes): the kernel put {process.role} to sleep in {call}."
+    also = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    text = f"The FIFO is full ({fill} bytes): the kernel put {process.role}{also} to sleep in {call}."
     if held:
         return f"{text} A read by {held[0]} would wake it, but you hold {held[0]} (space)."
     return text + (f" A read by {now.wakers[0]} would wake it." if now.wakers else "")
 
 
+def _kept_full(state: LabState, korean: bool) -> str:
+    """Full, because the user holds who would read: that is news whatever else is so."""
+    return _full(state, korean) if any(is_held(state, role) for role in state.processes) else ""
+
+
 def _empty(state: LabState, korean: bool) -> str:
-    for process, now in _blocked(state, "read"):
-        held = [role for role in now.wakers if _held(state, role)]
+    for process, now in blocked(state, "read"):
+        held = [role for role in now.wakers if is_held(state, role)]
         if not held:
             continue
         call = operation_text(now)
@@ -277,6 +246,22 @@ def _empty(state: LabState, korean: bool) -> str:
             f"The FIFO is empty, so the kernel put {process.role} to sleep in {call}. A write by {held[0]} would wake "
             f"it, but you hold {held[0]} (space)."
         )
+    return ""
+
+
+def _stranger(state: LabState, korean: bool) -> str:
+    """Somebody who is no worker and takes part."""
+    for channel in _living(state):
+        for who in (*channel.readers, *channel.writers):
+            if not who.startswith("pid "):
+                continue
+            reads = who in channel.readers
+            if korean:
+                what = "그것이 읽은 메시지는 다른 누구도 받지 못한다" if reads else "그것이 쓴 바이트도 함께 온다"
+                return f"워커가 아닌 {who}도 이 FIFO를 {'읽기' if reads else '쓰기'}용으로 열었다. {what}."
+            what = "what it reads reaches nobody else" if reads else "its bytes come among the others'"
+            end = "reading" if reads else "writing"
+            return f"{who} is none of the workers and has this FIFO open for {end}: {what}."
     return ""
 
 
@@ -376,8 +361,3 @@ def _errors(process: ProcessState, call: str, name: str) -> int:
 def _runs(state: LabState, role: str) -> bool:
     process = state.processes.get(role)
     return process is not None and bool(process.pid) and process.exited is None
-
-
-def _held(state: LabState, role: str) -> bool:
-    process = state.processes.get(role)
-    return process is not None and process.settings is not None and process.settings.held

@@ -13,7 +13,8 @@ from typing import Any
 from ipctui.kernel.files import listed
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
 from ipctui.lab.parameters import Parameter, UsageError, printable
-from ipctui.mechanisms.fifo.look import Looker, system_limit
+from ipctui.lab.streams import largest_capacity
+from ipctui.mechanisms.fifo.look import Looker
 from ipctui.trace.records import Call, Counters, Record, State
 from ipctui.worker.names import Kind, new_name
 
@@ -68,7 +69,7 @@ class Fifo:
 
     def parameters(self) -> tuple[Parameter, ...]:
         """Its parameters; the capacity's limit is the system's."""
-        most, origin = system_limit()
+        most, origin = largest_capacity()
         largest = 16 << 20
         return (
             Parameter("rate", 20.0, "messages a second for each sender, 0 for flat out", 0, 100_000, "a second"),
@@ -125,7 +126,6 @@ class Fifo:
                 "path": paths[0],
                 "back": paths[-1],
                 "joined": not names,
-                "letters": {seat.role: seat.letter for seat in trees},
             },
             limit=values["messages"],
             pieces=variant.name not in ("one-way", "two-way", "deadlock"),

@@ -6,25 +6,20 @@ has no descriptor yet, and is told of by its state.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from ipctui.kernel import libc
 from ipctui.kernel.descriptors import Descriptor, find_holders
 from ipctui.kernel.files import Listed, listed
-from ipctui.kernel.own import lift
 from ipctui.kernel.pipes import PipeObserver, PipeView
 from ipctui.lab.channel import Plan, Reason, Seen, Sleep
-from ipctui.lab.parameters import UsageError, number
-from ipctui.lab.streams import Contents, half_written, holders, messages_in, named, why_full
+from ipctui.lab.parameters import UsageError
+from ipctui.lab.streams import Contents, half_written, holders, messages_in, named, set_capacities, why_full
 from ipctui.trace.records import Channel as ChannelRecord
-from ipctui.trace.text import grouped
+from ipctui.worker.names import owner_lives
 
 DELETED = " (deleted)"
 OPENS: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -45,21 +40,15 @@ OPENS: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 """By program, which FIFO it opens and for what."""
 
-_F_SETPIPE_SZ = 1031  # include/uapi/linux/fcntl.h
+_TAKES_TURNS = frozenset(("caller", "callee"))
+"""Programs that close one end and then open the other: a copy of an end that is kept for a moment after its close is
+another reader or writer, and lets them go on before their partner has come."""
 _SHOWN_HEAD = 256
 _SEARCH_EVERY = 1_000_000_000
 _OTHER = {"read": "write", "write": "read"}
 _GERUND = {"read": "reading", "write": "writing"}
 _DOER = {"read": "reader", "write": "writer"}
 _FLAG = {"read": "O_RDONLY", "write": "O_WRONLY"}
-
-
-def system_limit() -> tuple[int, str]:
-    """The largest capacity that this user may ask for, and where that is written."""
-    try:
-        return int(Path("/proc/sys/fs/pipe-max-size").read_text()), "/proc/sys/fs/pipe-max-size"
-    except (OSError, ValueError):
-        return 1 << 20, "the kernel's default of pipe-max-size"
 
 
 @dataclass(slots=True)
@@ -71,8 +60,9 @@ class _Open:
     through: tuple[int, int, int | None] | None = None
     readable: bool = False
     packets: bool = False
+    still: bool = True
 
-    def add(self, who: str, pid: int, pidfd: int | None, row: Descriptor) -> None:
+    def add(self, who: str, pid: int, pidfd: int | None, row: Descriptor, still: bool) -> None:
         """Count a descriptor; a read end shows more than a write end."""
         if row.access in ("read", "read-write") and who not in self.readers:
             self.readers.append(who)
@@ -82,6 +72,7 @@ class _Open:
         if row.access != "path" and (self.through is None or (readable and not self.readable)):
             self.through, self.readable = (pid, row.number, pidfd), readable
         self.packets = self.packets or row.packets
+        self.still = self.still and still
 
 
 class Looker:
@@ -102,6 +93,10 @@ class Looker:
         self._views: dict[str, PipeView] = {}
         self._parsed: dict[str, tuple[bytes, Contents]] = {}
         self._unlinked: set[str] = set()
+        self._by_turns = plan.given.get("early") != "yes" and any(
+            program in _TAKES_TURNS for program in self._programs.values()
+        )
+        self._empty_at: dict[str, int] = {}
         self._strangers: dict[int, tuple[Descriptor, ...]] = {}
         self._searched = -_SEARCH_EVERY
 
@@ -157,19 +152,23 @@ class Looker:
         found: dict[str, ChannelRecord] = {}
         for inode in dict.fromkeys((*((named,) if named else ()), *opened)):
             place = path if inode == named or named is None else path + DELETED
-            found[place] = self._record(t, place, path, there, inode == named, opened.get(inode), refused)
+            record = self._record(t, place, path, there, inode == named, opened.get(inode), refused)
+            found[place] = self._filled(record, opened.get(inode), self._balance(path, processes))
         return found
 
     def _opened(self, path: str, processes: Sequence[Seen]) -> dict[tuple[int, int] | None, _Open]:
         opened: dict[tuple[int, int] | None, _Open] = {}
-        rows = [(seen.name, seen.pid, seen.pidfd, row) for seen in processes for row in seen.descriptors]
+        rows = [(seen.name, seen.pid, seen.pidfd, row, seen.still) for seen in processes for row in seen.descriptors]
         ours = {seen.pid for seen in processes}
         rows += [
-            (f"pid {pid}", pid, -1, row) for pid, table in self._strangers.items() if pid not in ours for row in table
+            (f"pid {pid}", pid, -1, row, False)
+            for pid, table in self._strangers.items()
+            if pid not in ours
+            for row in table
         ]
-        for who, pid, pidfd, row in rows:
+        for who, pid, pidfd, row, still in rows:
             if row.kind == "fifo" and row.target.removesuffix(DELETED) == path:
-                opened.setdefault(row.inode, _Open()).add(who, pid, pidfd if pidfd >= 0 else None, row)
+                opened.setdefault(row.inode, _Open()).add(who, pid, pidfd if pidfd >= 0 else None, row, still)
         return opened
 
     def _record(
@@ -196,21 +195,38 @@ class Looker:
                 "size": there.size,
                 "inode": there.inode,
             }
-        record = ChannelRecord(t, place, used=0, type="fifo", name=path, facts=facts, refused=refused)
+        return ChannelRecord(t, place, used=0, type="fifo", name=path, facts=facts, refused=refused)
+
+    def _balance(self, path: str, processes: Sequence[Seen]) -> int:
+        """Bytes written to a path less those read from it, by the counts of those who live."""
+        counts = [count for seen in processes if seen.counters is not None for count in seen.counters.calls]
+        sign = {"write": 1, "read": -1}
+        return sum(sign.get(count.name, 0) * count.bytes for count in counts if count.object == path)
+
+    def _filled(self, record: ChannelRecord, held: _Open | None, balance: int) -> ChannelRecord:
+        """The record with what is in the buffer, where somebody has it open."""
+        place = record.object
         if held is None or held.through is None:
             self._views.pop(place, None)
+            self._empty_at[place] = balance
             return record
+        ends = replace(record, readers=tuple(held.readers), writers=tuple(held.writers))
+        if self._by_turns and not held.still:
+            self._views.pop(place, None)
+            facts = {**record.facts, "counted": True}
+            used = max(0, balance - self._empty_at[place]) if place in self._empty_at else None
+            return replace(ends, used=used, facts=facts, method="counted")
         view = self._views[place] = self._observer.observe(*held.through)
+        if view.used is not None:
+            self._empty_at[place] = balance - view.used
         count, items, last = self._contents(place, view)
         return replace(
-            record,
+            ends,
             used=view.used,
             capacity=view.capacity,
             slots=view.slots,
             slots_used=view.slots_used,
             packets=held.packets,
-            readers=tuple(held.readers),
-            writers=tuple(held.writers),
             items=items,
             last=last,
             count=count,
@@ -236,9 +252,9 @@ class Looker:
             return Reason(f"asleep in {sleep.name}; its object could not be looked at")
         if sleep.name == "open":
             return self._explain_open(sleep, path, processes)
-        view = self._views.get(path)
-        if view is None or sleep.name not in _OTHER:
+        if sleep.name not in _OTHER or (path not in self._seen and path + DELETED not in self._seen):
             return Reason(f"asleep in {sleep.name}; {os.path.basename(path)} could not be looked at")
+        view = self._views.get(path)
         everyone = holders(processes, (path, path + DELETED), _OTHER[sleep.name])
         peers = [(name, fd) for name, fd in everyone if name != sleep_name(sleep)]
         own = [fd for name, fd in everyone if name == sleep_name(sleep)]
@@ -248,6 +264,8 @@ class Looker:
         if sleep.name == "write":
             size = sleep.call.args[2] if sleep.call.name == "write" else None
             waker = f"a read by {whom}" if whom else f"nothing: only {sleep.role} itself could read" if own else None
+            if view is None:
+                return Reason("no room in the FIFO, and its fill is not looked at", waker, wakers)
             progress = half_written(path, view, processes, size)
             return Reason(f"FIFO {why_full(view, size)}", waker, wakers, progress)
         if own and not whom:
@@ -265,7 +283,7 @@ class Looker:
         reason = f"no {_DOER[wanted]}: {who or 'somebody'} must open it for {_GERUND[wanted]}"
         if not self._has_name(path):
             return Reason(
-                f"the name is gone: nobody can open {os.path.basename(path)} for {_GERUND[wanted]} any more",
+                f"the name is gone: nobody can open it for {_GERUND[wanted]} any more",
                 "nothing but a signal",
             )
         return Reason(reason, f"open({_FLAG[wanted]}) by {who or 'anybody who knows the name'}", wakers)
@@ -298,6 +316,18 @@ class Looker:
 
     # Commands.
 
+    def ready(self, anew: bool) -> None:
+        """Refuse to start a process that would open another's file in place of the FIFO."""
+        for path in self._paths:
+            if anew and owner_lives(path) is not None:
+                continue  # a temporary name, and the next will be another
+            try:
+                there = listed(path)
+            except OSError as error:
+                raise UsageError(f"{path} cannot be looked at: {error.strerror}") from None
+            if there is not None and not there.mode.startswith("p"):
+                raise UsageError(f"{there.kind} is at {path} now, where the FIFO was; take it away first")
+
     def command(self, words: Sequence[str], processes: Sequence[Seen]) -> str | None:
         """`capacity N`: F_SETPIPE_SZ on every FIFO that is open. `unlink`: take the names away."""
         if not words or words[0] not in ("capacity", "unlink"):
@@ -325,19 +355,13 @@ class Looker:
         return f"{', '.join(gone)} has no name now; whoever has it open goes on"
 
     def _capacity(self, words: Sequence[str], processes: Sequence[Seen]) -> str:
-        most, origin = system_limit()
-        wanted = number(words[0], whole=True) if len(words) == 1 else None
-        page = os.sysconf("SC_PAGESIZE")
-        if wanted is None or not page <= wanted <= most:
-            raise UsageError(f"capacity: a whole number from {page:,} to {most:,} bytes ({origin})")
-        got: dict[str, int] = {}
-        for seen in processes:
-            for row in seen.descriptors:
-                if row.kind == "fifo" and row.target.removesuffix(DELETED) in self._paths and row.target not in got:
-                    got[row.target] = _set_capacity(seen, row.number, int(wanted))
-        if not got:
-            raise UsageError("capacity: nobody has the FIFO open, so there is no buffer to change")
-        return ", ".join(f"{os.path.basename(place)} now {grouped(size)} bytes" for place, size in got.items())
+        ends = (
+            (seen, row)
+            for seen in processes
+            for row in seen.descriptors
+            if row.kind == "fifo" and row.target.removesuffix(DELETED) in self._paths
+        )
+        return set_capacities(words, ends, "nobody has the FIFO open, so there is no buffer to change")
 
 
 def sleep_name(sleep: Sleep) -> str:
@@ -349,22 +373,3 @@ def _access(sleep: Sleep) -> str:
     """What the sleeping open(2) asks for, from the kernel's registers."""
     flags = sleep.call.args[2 if sleep.call.name == "openat" else 1]
     return "write" if flags & os.O_ACCMODE == os.O_WRONLY else "read"
-
-
-def _set_capacity(seen: Seen, fd: int, wanted: int) -> int:
-    try:
-        copy = lift(libc.pidfd_getfd(seen.pidfd, fd))
-    except OSError as error:
-        raise UsageError(
-            f"capacity: the kernel refuses a copy of descriptor {fd} of {seen.role}: {error.strerror}"
-        ) from None
-    try:
-        return fcntl.fcntl(copy, _F_SETPIPE_SZ, wanted)
-    except OSError as error:
-        if error.errno == errno.EBUSY:
-            raise UsageError(
-                f"capacity: EBUSY, what the FIFO holds does not fit into {grouped(wanted)} bytes"
-            ) from None
-        raise UsageError(f"capacity: {error.strerror} for {grouped(wanted)} bytes") from None
-    finally:
-        os.close(copy)

@@ -6,23 +6,30 @@ import os
 from functools import partial
 from pathlib import Path
 
+from rich.cells import cell_len
+
 from ipctui.lab.state import LabState
 from ipctui.mechanisms.fifo.caption import caption, short
 from ipctui.trace.records import Channel
-from ipctui.widgets.canvas import Line
+from ipctui.trace.text import grouped
+from ipctui.widgets.canvas import Line, width_of
 from ipctui.widgets.file import File, file_lines
 from ipctui.widgets.gauge import bar, channel_lines, contents_lines, fill_line, holders_line, slots_line
 from ipctui.widgets.stage import Box, Stage, living
 from ipctui.widgets.view import Offer, View
 from ipctui.widgets.waiting import waiters
-from ipctui.widgets.words import word
+from ipctui.widgets.words import counted, word
 
 _SMALL, _LARGE = 4096, 65536
 _KOREAN = {
     "no buffer: nobody has it open": "버퍼 없음: 연 프로세스가 없다",
     "not open: no buffer": "안 열림: 버퍼 없음",
     "in open()": "open()에서",
-    "unlinked by you": "사용자가 unlink함",
+    "in it, by the calls": "들어 있음(호출로 셈)",
+    "in it, counted from the calls: a copy of an end would be a partner": (
+        "들어 있음: 호출로 세었다. 끝을 복사하면 상대가 된다"
+    ),
+    "unlinked by you": "사용자가 unlink",
     "deleted by a stranger": "다른 누군가가 지움",
     "now": "지금은",
     "The file (ls -l), which has no contents of its own:": "파일(ls -l). 내용은 파일에 들어 있지 않다:",
@@ -53,7 +60,9 @@ def _lines(state: LabState, view: View, channel: Channel, width: int, height: in
     file = _file(channel, view, width, 2 if height > 5 else 1)
     ends = _waiting(state, channel, view)
     if channel.capacity is not None or not ends:
-        ends.insert(0, _openers(channel, view, width))
+        opened = _openers(channel, view, width)
+        # Strangers are named on a line of their own where the counts leave them no room.
+        ends[:0] = [opened] if width_of(opened) <= width or len(opened) < 3 else [opened[:2], opened[2:]]
     if channel.capacity is None and ends and height <= len(file) + len(ends):
         return [*file, *ends][:height]
     room = max(1, height - len(file) - len(ends))
@@ -66,12 +75,13 @@ def _file(channel: Channel, view: View, width: int, height: int) -> list[Line]:
         # The box's title has the name already: what is told here is that it is a file, and which.
         lines: list[Line] = [[(str(channel.facts["row"]).split(" ")[0], "title"), (f" inode {file.inode}", "text")]]
         folder = os.path.dirname(channel.name or "")
-        links = f"{file.links} {word(view.language, 'link' if file.links == 1 else 'links')}"
+        links = counted(view.language, file.links, "link" if file.links == 1 else "links")
         if height > 1:
             lines.append([(f"{links} · {file.size} B · {folder}", "dim")])
         return lines
     who = "unlinked by you" if channel.facts.get("by_us") else "deleted by a stranger"
-    lines = [[(f"✝ {word(view.language, 'no file')}: ", "warning"), (_say(view.language, who), "warning")]]
+    told = f"{word(view.language, 'no file')}: {_say(view.language, who)}"
+    lines = [[(f"✝ {told if cell_len(told) + 2 <= width else _say(view.language, who)}", "warning")]]
     instead = channel.facts.get("instead")
     if instead is not None and height > 1:
         lines.append([(f"{_say(view.language, 'now')} {instead}", "warning")])
@@ -82,6 +92,11 @@ def _buffer(state: LabState, view: View, channel: Channel, width: int, height: i
     if channel.capacity is None:
         if channel.refused is not None:
             return [[(f"? {channel.refused}", "unknown")]]
+        if channel.facts.get("counted"):
+            long, short = "in it, counted from the calls: a copy of an end would be a partner", "in it, by the calls"
+            fill = f"{'?' if channel.used is None else grouped(channel.used)} B "
+            said = _say(view.language, long if width > len(long) + len(fill) else short)
+            return [[(fill, "number"), (said, "dim")]]
         long, short = "no buffer: nobody has it open", "not open: no buffer"
         return [[(_say(view.language, long if width > len(long) else short), "dim")]]
     full = bool(waiters(state, channel.object, {"write"}, view))
@@ -123,7 +138,8 @@ def _contents(state: LabState, view: View, channel: Channel, width: int, height:
     ends = _waiting(state, channel, view)
     rule: Line = [(_say(view.language, "The buffer, in the kernel while somebody has it open:"), "dim")]
     if channel.capacity is None:
-        return [*head, *ends, [], rule, *_buffer(state, view, channel, width, 1)]
+        opened = [_openers(channel, view, width)] if channel.readers or channel.writers else []
+        return [*head, *ends, [], rule, *_buffer(state, view, channel, width, 1), *opened]
     full = bool(waiters(state, channel.object, {"write"}, view))
     room = max(6, height - len(head) - len(ends) - 2)
     return [*head, *ends, [], rule, *contents_lines(channel, view, full, width, room)]

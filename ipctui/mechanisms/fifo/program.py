@@ -7,9 +7,7 @@ from fcntl import F_SETPIPE_SZ
 from os import O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY
 from types import SimpleNamespace
 
-from ipctui.trace.ring import W_RECEIVED, W_WHOLE
 from ipctui.worker.calls import Calls
-from ipctui.worker.messages import Tally
 
 
 def make(calls: Calls, given: SimpleNamespace, path: str) -> None:
@@ -20,16 +18,6 @@ def make(calls: Calls, given: SimpleNamespace, path: str) -> None:
         calls.mkfifo(path, 0o600)
     except FileExistsError:
         pass
-
-
-def take(calls: Calls, tally: Tally, data: bytes | None) -> int:
-    """Count what was read, as `calls.received` does where senders and receivers have a common ancestor."""
-    before = tally.ended
-    if data:
-        tally.add(data)
-        calls.words[W_WHOLE] = tally.whole
-        calls.words[W_RECEIVED] = tally.ended
-    return tally.ended - before
 
 
 def writer(calls: Calls, given: SimpleNamespace) -> None:
@@ -62,11 +50,10 @@ def first_reader(calls: Calls, given: SimpleNamespace) -> None:
 
 def one_of_readers(calls: Calls, given: SimpleNamespace) -> None:
     """many-readers: what one has read, no other gets."""
-    tally = Tally(given.letters)
     while (r := calls.open(given.path, O_RDONLY)) is None:
         pass
     while (data := calls.read(r, given.read_size)) != b"":
-        take(calls, tally, data)
+        calls.received(data)
     calls.close(r)
 
 
@@ -173,22 +160,20 @@ def impatient_writer(calls: Calls, given: SimpleNamespace) -> None:
 
 def impatient_reader(calls: Calls, given: SimpleNamespace) -> None:
     """nonblocking-open: open() succeeds at once; read returns 0 without a writer, EAGAIN with a silent one."""
-    tally = Tally(given.letters)
     while (r := calls.open(given.path, O_RDONLY | O_NONBLOCK)) is None:
         pass
     while True:
         data = calls.read(r, given.read_size)  # b"": no writer, now; it is no end
-        take(calls, tally, data)
+        calls.received(data)
 
 
 def both_ends(calls: Calls, given: SimpleNamespace) -> None:
     """nonblocking-open: O_RDWR never waits for a partner, and pays: its own message comes back, and no end ever."""
-    tally = Tally(given.letters)
     while (f := calls.open(given.path, O_RDWR)) is None:  # undefined in POSIX
         pass
     calls.write(f, calls.message())
     while (data := calls.read(f, given.read_size)) != b"":
-        take(calls, tally, data)
+        calls.received(data)
 
 
 def caller(calls: Calls, given: SimpleNamespace) -> None:
@@ -196,7 +181,6 @@ def caller(calls: Calls, given: SimpleNamespace) -> None:
     make(calls, given, given.path)
     if given.early == "yes":
         return caller_too_early(calls, given)
-    tally = Tally(given.letters)
     for message in calls.messages():
         while (w := calls.open(given.path, O_WRONLY)) is None:
             pass
@@ -204,17 +188,16 @@ def caller(calls: Calls, given: SimpleNamespace) -> None:
         calls.close(w)
         while (r := calls.open(given.path, O_RDONLY)) is None:
             pass
-        listen(calls, given, tally, r)
+        listen(calls, given, r)
         calls.close(r)
 
 
 def callee(calls: Calls, given: SimpleNamespace) -> None:
     """turns: listen first, then speak."""
-    tally = Tally(given.letters)
     while True:
         while (r := calls.open(given.path, O_RDONLY)) is None:
             pass
-        heard = listen(calls, given, tally, r)
+        heard = listen(calls, given, r)
         calls.close(r)
         if heard:
             while (w := calls.open(given.path, O_WRONLY)) is None:
@@ -225,12 +208,11 @@ def callee(calls: Calls, given: SimpleNamespace) -> None:
 
 def caller_too_early(calls: Calls, given: SimpleNamespace) -> None:
     """turns, early=yes: open the FIFO both ways and read at once: mostly one's own message comes back."""
-    tally = Tally(given.letters)
     while (f := calls.open(given.path, O_RDWR)) is None:  # undefined in POSIX
         pass
     for message in calls.messages():
         speak(calls, f, message)
-        listen(calls, given, tally, f)
+        listen(calls, given, f)
 
 
 def speak(calls: Calls, w: int, message: bytes) -> None:
@@ -240,12 +222,12 @@ def speak(calls: Calls, w: int, message: bytes) -> None:
         message = message[sent:]
 
 
-def listen(calls: Calls, given: SimpleNamespace, tally: Tally, r: int) -> int:
+def listen(calls: Calls, given: SimpleNamespace, r: int) -> int:
     """Read until a message has ended; 0 when the other side closed without one."""
     heard = 0
     while not heard:
         data = calls.read(r, given.read_size)
         if data == b"":
             break
-        heard = take(calls, tally, data)
+        heard = calls.received(data)
     return heard

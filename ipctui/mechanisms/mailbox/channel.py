@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,17 +12,16 @@ from typing import Any
 from ipctui.kernel import mqueue
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
 from ipctui.lab.parameters import Parameter, UsageError
+from ipctui.mechanisms.mailbox.commands import COMMANDS, POLICIES
 from ipctui.mechanisms.mailbox.looker import Looker
 from ipctui.mechanisms.mailbox.order import follow
 from ipctui.trace.records import Counters, Record
 from ipctui.trace.text import grouped
 from ipctui.worker.names import new_name
 
-POLICIES = ("system", "one-at-a-time", "two-processes")
 _HEADER_ROOM = 24
 _REPLY_ROOM = 80
 """Bytes that a question needs for the name of the mailbox that its answer goes to."""
-_CLIENTS = 9
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 _VARIANTS = (
@@ -73,7 +73,7 @@ class Mailbox:
     title = "mailbox"
     about = "a queue of messages with a name of its own, for any number of processes"
     variants = _VARIANTS
-    commands = ("delete", "nice")
+    commands = COMMANDS
 
     def parameters(self) -> tuple[Parameter, ...]:
         """Its parameters; the limits are the system's."""
@@ -110,7 +110,7 @@ class Mailbox:
             Parameter("messages", 0, "messages that each sender sends, 0 for no end", 0, 10**12),
             Parameter("senders", 3, "senders (many-to-one)", 1, 12),
             Parameter("priority", 9, "priority of what is urgent (priority)", 1, 32767, "", "MQ_PRIO_MAX, mq_send(3)"),
-            Parameter("policy", "system", "who may receive (one-to-many)", choices=POLICIES),
+            Parameter("policy", "system", "who may receive (one-to-many)", choices=tuple(POLICIES)),
             Parameter(
                 "name",
                 "",
@@ -137,10 +137,18 @@ class Mailbox:
     def check(self, variant: Variant, values: Mapping[str, Any]) -> None:
         """Messages must fit into the mailbox, and the mailbox into what its user may have."""
         largest, origin = int(values["largest"]), "largest"
-        for name in _names_wanted(variant, str(values["name"])):
+        for name in _names_wanted(variant, str(values["name"]), values):
             there = mqueue.find(name)
             if there is not None and there.refused is not None:
-                raise UsageError(f"name={name}: a mailbox of this name is there, and not for this user to open")
+                raise UsageError(
+                    f"name={name}: a mailbox of this name is there, of another user or closed to this one (EACCES); "
+                    "choose another name, or have its owner open it"
+                )
+            if there is not None and variant.name == "two-way" and name != str(values["name"]):
+                raise UsageError(
+                    f"name={values['name']}: {name}, which a client would make for its answers, is there already; "
+                    "choose another name, or delete that one"
+                )
             if there is not None and there.message_size is not None and there.message_size < largest:
                 largest, origin = there.message_size, f"mq_msgsize of {name}, which is there already"
         needed = int(values["size"]) + (_REPLY_ROOM + len(str(values["name"])) if variant.name == "two-way" else 0)
@@ -163,7 +171,7 @@ class Mailbox:
         chosen = str(values["name"])
         fresh = f"/{new_name()}"
         mailbox = chosen or fresh
-        wanted = _names_wanted(variant, mailbox)
+        wanted = _names_wanted(variant, mailbox, values)
         joined = [name for name in wanted if chosen and mqueue.find(name) is not None]
         outbox = f"{mailbox}-out"
         names: list[tuple[Any, str]] = [("mqueue", name) for name in wanted if name not in joined]
@@ -180,6 +188,9 @@ class Mailbox:
                 "turn": f"{fresh}-turn",
                 "places": f"{fresh}-places",
                 "joined": mailbox in joined,
+                "create": 0 if mailbox in joined else os.O_CREAT,
+                "create_out": 0 if outbox in joined else os.O_CREAT,
+                "policy": values["policy"] if variant.name == "one-to-many" else None,
                 "capacity": values["capacity"],
                 "largest": values["largest"],
                 "priority": values["priority"],
@@ -230,14 +241,17 @@ def _policy(variant: str, values: Mapping[str, Any]) -> str:
     return str(values["policy"]) if variant == "one-to-many" else "system"
 
 
-def _names_wanted(variant: Variant, mailbox: str) -> list[str]:
-    """The mailboxes that a variant makes, by the name of its first."""
+def _names_wanted(variant: Variant, mailbox: str, values: Mapping[str, Any]) -> list[str]:
+    """The mailboxes that a variant makes, by the name of its first; for clients to come, as many as there can be."""
     if not mailbox:
         return []
     if variant.name == "pipeline":
         return [mailbox, f"{mailbox}-out"]
     if variant.name == "two-way":
-        return [mailbox, *(f"{mailbox}-client{number or ''}" for number in (0, *range(2, _CLIENTS + 1)))]
+        most = mqueue.limits()
+        footprint = mqueue.footprint(int(values["capacity"]), int(values["largest"]))
+        clients = min(most.queues, most.queues if most.bytes is None else most.bytes // footprint)
+        return [mailbox, f"{mailbox}-client", *(f"{mailbox}-client{number}" for number in range(2, clients + 1))]
     return [mailbox]
 
 
@@ -252,12 +266,8 @@ def _receiver(role: str, place: int, program: str = "receiver", rate: float = 0.
 def _seats(variant: str, values: Mapping[str, Any]) -> tuple[PlannedSeat, ...]:
     rate = float(values["rate"])
     if variant == "one-to-many":
-        sender, receiver = {
-            "system": ("sender", "receiver"),
-            "one-at-a-time": ("sender", "receiver_in_turn"),
-            "two-processes": ("sender_in_place", "receiver_in_place"),
-        }[_policy(variant, values)]
-        return (_seat("p1", sender, 0, rate), _receiver("p2", 1, receiver), _receiver("p3", 2, receiver))
+        receiver = POLICIES[_policy(variant, values)]
+        return (_seat("p1", "sender", 0, rate), _receiver("p2", 1, receiver), _receiver("p3", 2, receiver))
     if variant == "many-to-one":
         count = int(values["senders"])
         roles = ["sender"] if count == 1 else [f"sender{number}" for number in range(1, count + 1)]

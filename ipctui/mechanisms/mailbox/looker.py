@@ -6,27 +6,26 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ipctui.kernel import mqueue
 from ipctui.kernel.mqueue import Queue
-from ipctui.lab.channel import Plan, Reason, Seen, Sleep
-from ipctui.lab.parameters import UsageError, number, printable, unknown
-from ipctui.mechanisms.mailbox.order import PATIENCE
+from ipctui.lab.channel import Errands, Plan, Reason, Seen, Sleep
+from ipctui.mechanisms.mailbox.commands import Situation, carry_out
+from ipctui.mechanisms.mailbox.order import DELETED, PATIENCE
 from ipctui.trace.records import Channel
-from ipctui.trace.text import grouped
 
-_DELETED = " (deleted)"
 _AT_REST = PATIENCE + 50_000_000
-_MEEKEST = 19
 
 
 class Looker:
     """Looks at the queues of a session; receives nothing, and holds none open between two looks."""
 
     def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._policy: str | None = plan.given.get("policy")
         self._own = [name for kind, name in plan.names if kind == "mqueue"]
         self._main = [str(plan.given["mailbox"]), str(plan.given["outbox"])]
+        self._senders = {seat.name for tree in plan.trees for seat in tree if seat.sends}
         self._joined = bool(plan.given["joined"])
         self._turn, self._places = (f"/dev/shm/sem.{str(plan.given[name])[1:]}" for name in ("turn", "places"))
         self._seen: dict[str, Channel] = {}
@@ -59,7 +58,8 @@ class Looker:
         # A descriptor that can receive shows the bytes in it as well.
         for seen, fd, _, _ in sorted(holders, key=lambda holder: holder[2] == "write"):
             queue = mqueue.observe(seen.pid, fd, seen.pidfd)
-            if queue.refused is None:
+            # Since the table was read, another queue may have got the number of one that had lost its name.
+            if queue.refused is None and (queue.unlinked or not place.endswith(DELETED)):
                 return queue
         return mqueue.find(place) if place in self._main or place in self._seen else None
 
@@ -104,7 +104,8 @@ class Looker:
                 "mode": queue.mode,
                 "notify": _name_of(queue.notify, processes),
                 "unlinked": queue.unlinked,
-                "joined": self._joined and place not in self._own,
+                "joined": self._joined and place.removesuffix(DELETED) not in self._own,
+                "policy": self._policy,
                 "nice": _niceness(holders),
                 "quiet": t - self._moved[place] >= _AT_REST,
             },
@@ -112,18 +113,19 @@ class Looker:
 
     def explain(self, sleep: Sleep, processes: Sequence[Seen]) -> Reason:
         """Why a send, a receive or a wait for a semaphore sleeps."""
-        place = (sleep.object or "").removesuffix(_DELETED)
+        held = _held(processes)
+        place = _place_of(sleep, held)
         if sleep.name == "sem_wait":
             return self._explain_semaphore(sleep, processes)
         if sleep.name == "clock_nanosleep":
-            return Reason("its own work, which a signal ends early", "the end of the time, or the signal")
+            return Reason("its own work (a signal ends it early)", "the end of the time, or the signal")
         queue = self._queues.get(place)
         if sleep.name not in ("mq_send", "mq_receive") or queue is None:
             return Reason(f"asleep in {sleep.name}; its object could not be looked at")
         wanted = "read" if sleep.name == "mq_send" else "write"
         peers = tuple(
             seen.name
-            for seen, _, access, _ in _held(processes).get(place, ())
+            for seen, _, access, _ in held.get(place, ())
             if access in (wanted, "read-write") and seen.name != sleep.role
         )
         record = self._seen.get(place)
@@ -132,43 +134,36 @@ class Looker:
         whom = " or ".join((*peers, *strangers)[:3]) or "nobody: no worker has it open for that"
         if sleep.name == "mq_send":
             fill = f"{queue.messages} of {queue.capacity} messages" if queue.messages is not None else "no room"
-            return Reason(f"mailbox full: {fill}", f"a receive by {whom}", peers)
+            return Reason(f"mailbox full ({fill})", f"a receive by {whom}", peers)
         return Reason("mailbox empty", f"a send by {whom}", peers)
 
     def _explain_semaphore(self, sleep: Sleep, processes: Sequence[Seen]) -> Reason:
         if sleep.object == self._turn:
             others = tuple(seen.name for seen in processes if seen.name != sleep.role and _receives(seen))
             whom = " or ".join(others) or "nobody: who had the turn is gone"
-            return Reason("one receiver at a time, and the turn is taken", f"a sem_post by {whom}", others)
+            return Reason("the turn is taken (only one may be in receive)", f"a sem_post by {whom}", others)
         if sleep.object == self._places:
-            users = " and ".join(seen.name for seen in processes if _uses(seen)) or "processes that are gone"
-            return Reason(f"two processes at most; the places are taken, by {users}", "a sem_post that nobody makes")
+            users = [seen.name for seen in processes if _uses(seen)]
+            there = tuple(name for name in users if name not in self._senders)
+            whom = " or ".join(there) or "nobody: who had the place was killed"
+            taken = " and ".join(users) or "processes that are gone"
+            return Reason(f"two processes at most; the places are taken, by {taken}", f"a sem_post by {whom}", there)
         return Reason("the semaphore's value is 0", "a sem_post")
 
-    def command(self, words: Sequence[str], processes: Sequence[Seen]) -> str | None:
-        """`delete [NAME]`: mq_unlink; `nice W [BY]`: a worker made nicer, setpriority(2)."""
-        if words and words[0] == "delete":
-            return self._delete(words[1:])
-        if words and words[0] == "nice":
-            return _make_nicer(words[1:], processes)
-        return None
+    def command(self, words: Sequence[str], processes: Sequence[Seen]) -> str | Errands | None:
+        """`create W`, `receive W`, `delete [W] [NAME]`, `nice W [BY]`, `policy P`: carried out by workers."""
+        done = carry_out(words, Situation(self._plan, processes, self._queues, self._own))
+        if isinstance(done, Errands) and "policy" in done.values:
+            self._policy = str(done.values["policy"])
+        return done
 
-    def _delete(self, words: Sequence[str]) -> str:
-        names = [place for place, queue in self._queues.items() if not queue.unlinked]
-        if len(words) > 1 or (words and words[0] not in names):
-            raise UsageError(f"delete: {unknown('mailbox', ' '.join(words), names)}")
-        if not names:
-            raise UsageError("delete: no mailbox has a name any more; r restarts the lab")
-        name = words[0] if words else names[0]
-        if name not in self._own:
-            raise UsageError(f"delete: {name} was there before this session; its maker deletes it (mq_unlink)")
-        import posix_ipc
-
-        try:
-            posix_ipc.unlink_message_queue(name)
-        except posix_ipc.Error as error:
-            raise UsageError(f"delete: {name}: {error}") from None
-        return f"mq_unlink: {name} is no name any more; who has the mailbox open keeps it"
+    def limits(self) -> Mapping[str, int]:
+        """The system's limits for message queues, and what each of the session's own counts against them."""
+        most, given = mqueue.limits(), self._plan.given
+        found = {"queues_max": most.queues, "msg_max": most.messages, "msgsize_max": most.message_size}
+        if most.bytes is not None:
+            found["RLIMIT_MSGQUEUE"] = most.bytes
+        return {**found, "footprint": mqueue.footprint(int(given["capacity"]), int(given["largest"]))}
 
 
 def _held(processes: Sequence[Seen]) -> dict[str, list[tuple[Seen, int, str, str]]]:
@@ -180,10 +175,19 @@ def _held(processes: Sequence[Seen]) -> dict[str, list[tuple[Seen, int, str, str
     living = {row.target for _, row in rows if not row.unlinked}
     held: dict[str, list[tuple[Seen, int, str, str]]] = {}
     for seen, row in rows:
-        plain = row.target.removesuffix(_DELETED)
+        plain = row.target.removesuffix(DELETED)
         place = row.target if row.target != plain and plain in living else plain
         held.setdefault(place, []).append((seen, row.number, row.access, row.target))
     return held
+
+
+def _place_of(sleep: Sleep, held: Mapping[str, Sequence[tuple[Seen, int, str, str]]]) -> str:
+    """The mailbox that a process sleeps before: by its descriptor, for another may have its old name."""
+    plain = (sleep.object or "").removesuffix(DELETED)
+    for place, holders in held.items():
+        if any(seen.name == sleep.role and fd == sleep.fd for seen, fd, _, _ in holders):
+            return place
+    return plain
 
 
 def _calls(place: str, processes: Sequence[Seen]) -> int:
@@ -219,23 +223,3 @@ def _niceness(holders: Sequence[tuple[Seen, int, str, str]]) -> dict[str, int]:
             with contextlib.suppress(OSError):
                 found[seen.name] = os.getpriority(os.PRIO_PROCESS, seen.pid)
     return found
-
-
-def _make_nicer(words: Sequence[str], processes: Sequence[Seen]) -> str:
-    by: Any = number(words[1], whole=True) if len(words) > 1 else 10
-    if not words or len(words) > 2 or by is None:
-        raise UsageError("nice: write nice W [BY], for example nice p2 10")
-    found = next((seen for seen in processes if seen.name == words[0]), None)
-    if found is None:
-        names = [seen.name for seen in processes]
-        raise UsageError(f"nice {printable(words[0])}: {unknown('worker', words[0], names)}")
-    try:
-        wanted = max(-20, min(_MEEKEST, os.getpriority(os.PRIO_PROCESS, found.pid) + int(by)))
-        os.setpriority(os.PRIO_PROCESS, found.pid, wanted)
-    except ProcessLookupError:
-        raise UsageError(f"nice {found.name}: it has just ended") from None
-    except PermissionError:
-        raise UsageError(
-            f"nice {found.name}: the kernel lets this user make a process nicer, not less nice again; r restarts it"
-        ) from None
-    return f"{found.name} is at nice {grouped(wanted)} now; the queue of waiters counts it from its next wait on"

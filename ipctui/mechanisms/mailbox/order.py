@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ipctui.trace.records import Call, Channel, Lost, Record, State
+from ipctui.trace.records import Call, Channel, Lost, Process, Record, State
 
 PATIENCE = 300_000_000
 """Nanoseconds after which a call that was under way when the kernel was asked has returned, or is asleep."""
@@ -29,8 +29,12 @@ sent. unseen: messages in it that were sent while calls went by unread. early: i
 told. entered, taken: messages that strangers have sent and received so far. gap: calls went by unread; unread: ids
 received meanwhile. since: the queue was empty then, and calls that returned before do not count. pending: the last
 count of the kernel's that is not checked yet, [t, messages]. recent: [sign, begin, end] of the latest calls.
-maker: who made it, by the trace. foreign: [process, text] of the last message of a stranger's that a worker got.
+maker: who made it, by the trace. foreign: [process, text, time] of the last message of a stranger's that a worker got.
+deleted: who took its name away, "?" for a stranger.
 """
+
+DELETED = " (deleted)"
+"""What /proc/PID/fd puts behind the name of a queue that has none any more; our name for it where another has it."""
 
 
 def empty() -> Box:
@@ -68,9 +72,18 @@ def follow(facts: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, 
             following.channel(record)
         elif isinstance(record, State):
             following.state(record)
+        elif isinstance(record, Process):
+            following.process(record)
         elif isinstance(record, Lost):
             following.lost()
     return following.facts
+
+
+def place_of(facts: Mapping[str, Any], process: str, object: str | None) -> str | None:
+    """The mailbox that a process means by a name: one that lost it to another goes on as `NAME (deleted)`."""
+    if object is not None and object in facts.get("old", {}).get(process, ()):
+        return object + DELETED
+    return object
 
 
 class _Following:
@@ -93,36 +106,72 @@ class _Following:
                 "mailboxes": copy.deepcopy(dict(self.facts.get("mailboxes", {}))),
                 "stopped": dict(self.facts.get("stopped", {})),
                 "got": dict(self.facts.get("got", {})),
+                "open": {role: list(places) for role, places in self.facts.get("open", {}).items()},
+                "old": {role: list(places) for role, places in self.facts.get("old", {}).items()},
             }
 
     def call(self, record: Call) -> None:
         if record.object is None or record.result is None or record.result < 0:
             return
+        place = place_of(self.facts, record.process, record.object) or record.object
         if record.name == "mq_open":
-            box = self._boxes().setdefault(record.object, empty())
-            if box["maker"] is None and "O_CREAT" in record.args:
-                box["maker"] = record.process
+            self._open(record)
+        elif record.name == "mq_close":
+            self._close(record.process, record.object)
         elif record.name == "mq_unlink":
             self._boxes().setdefault(record.object, empty())["deleted"] = record.process
         elif record.name == "mq_send":
-            box = self._boxes().setdefault(record.object, empty())
+            box = self._boxes().setdefault(place, empty())
             if box["since"] is None or record.end > box["since"]:
                 _remember(box, 1, record)
                 _sent(box, record)
         elif record.name == "mq_receive":
-            box = self._boxes().setdefault(record.object, empty())
+            box = self._boxes().setdefault(place, empty())
             if box["since"] is None or record.end > box["since"]:
                 _remember(box, -1, record)
                 _received(box, record)
             got = self.facts["got"]
             got[record.process] = got.get(record.process, 0) + 1
 
+    def _open(self, record: Call) -> None:
+        assert record.object is not None
+        boxes, place = self._boxes(), record.object
+        if place in boxes and boxes[place]["deleted"] is not None:
+            # The name was free: this is another mailbox, and who has the old one open keeps that.
+            keepers = [
+                role for role, places in self.facts["open"].items() if place in places and role != record.process
+            ]
+            if keepers:
+                boxes[place + DELETED] = boxes[place]
+            for role in keepers:
+                self.facts["old"].setdefault(role, []).append(place)
+            boxes[place] = empty()
+        box = boxes.setdefault(place, empty())
+        if box["maker"] is None and "O_CREAT" in record.args:
+            box["maker"] = record.process
+        opened = self.facts["open"].setdefault(record.process, [])
+        if place not in opened:
+            opened.append(place)
+
+    def _close(self, role: str, place: str) -> None:
+        self._thaw()
+        for held in (self.facts["open"].get(role, []), self.facts["old"].get(role, [])):
+            if place in held:
+                held.remove(place)
+
+    def process(self, record: Process) -> None:
+        """What a process has open is closed when it ends."""
+        if record.event == "exited" and record.process in self.facts.get("open", {}):
+            self._thaw()
+            self.facts["open"].pop(record.process)
+            self.facts["old"].pop(record.process, None)
+
     def state(self, record: State) -> None:
         """Remember who is stopped inside a call: the kernel may have finished it, and it returns only later."""
         stopped = self.facts.get("stopped", {})
         inside = None
         if record.state == "stopped" and record.before is not None and record.before.name in ("mq_send", "mq_receive"):
-            inside = [record.object, record.before.name]
+            inside = [place_of(self.facts, record.process, record.object), record.before.name]
         if inside != stopped.get(record.process):
             self._thaw()
             if inside is None:
@@ -144,6 +193,8 @@ class _Following:
         if record.used is None:
             return
         box = boxes.setdefault(record.object, empty())
+        if record.facts.get("unlinked") and box["deleted"] is None:
+            box["deleted"] = "?"
         pending = box["pending"]
         inside = [name for place, name in self.facts["stopped"].values() if place == record.object]
         if pending is not None and record.t - pending[0] >= PATIENCE:
@@ -192,7 +243,7 @@ def _received(box: Box, record: Call) -> None:
     elif box["gap"] or not _TEXT.search(record.args):
         del items[: 0 if box["gap"] else 1]  # what a call does not tell cannot be a stranger's by its looks
     elif name is None or box["strangers"]:
-        box["foreign"] = [record.process, text]
+        box["foreign"] = [record.process, text, record.end]
         if box["strangers"]:
             box["strangers"] -= 1
         else:

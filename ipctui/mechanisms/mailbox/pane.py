@@ -4,49 +4,29 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+
+from rich.cells import cell_len
 
 from ipctui.lab.state import LabState, ProcessState
 from ipctui.mechanisms.mailbox.caption import caption
-from ipctui.mechanisms.mailbox.channel import POLICIES
-from ipctui.mechanisms.mailbox.order import empty
+from ipctui.mechanisms.mailbox.commands import POLICIES
+from ipctui.mechanisms.mailbox.glimpse import box_of, niceness, placed, policy_of
+from ipctui.mechanisms.mailbox.words import said, worded
 from ipctui.trace.records import Channel
 from ipctui.trace.text import grouped
-from ipctui.widgets.canvas import Line, Span
+from ipctui.widgets.canvas import Frame, Line, Span, wrapped
 from ipctui.widgets.queue import Letter, Mailbox, fill_line, message_lines, queue_lines
-from ipctui.widgets.stage import Box, Stage, living
-from ipctui.widgets.view import Offer, View
+from ipctui.widgets.stage import Box, Stage, lessons, living, parts
+from ipctui.widgets.view import Offer, Pane, View
 from ipctui.widgets.waiting import Waiter, waiters
+from ipctui.widgets.words import word
 
-_KOREAN = {
-    "made by": "만든 이",
-    "joined": "이미 있던 것",
-    "name deleted": "이름 삭제됨",
-    "notifies": "알림 대상",
-    "policy": "정책",
-    "system": "시스템이 고름",
-    "one-at-a-time": "한 번에 한 수신자",
-    "two-processes": "두 프로세스까지",
-    "nobody has it open": "연 프로세스 없음",
-    "sender": "송신",
-    "senders": "송신",
-    "receiver": "수신",
-    "receivers": "수신",
-}
-_ENGLISH = {
-    "one-at-a-time": "one receiver at a time",
-    "two-processes": "two processes at most",
-    "system": "the system's choice",
-}
+_MOST_STRANGERS = 20
 _FILLED = re.compile(r"([a-z]{1,16}[0-9]{0,6}:[0-9]{1,19}) (.*?)(?:\\n|␊)?", re.DOTALL)
-
-
-def _word(language: str, text: str) -> str:
-    return _KOREAN.get(text, text) if language == "ko" else _ENGLISH.get(text, text)
 
 
 def boxes(state: LabState, view: View) -> list[Box]:
@@ -62,20 +42,23 @@ def boxes(state: LabState, view: View) -> list[Box]:
 def _several(state: LabState, view: View, channels: Sequence[Channel], width: int, height: int) -> Sequence[Line]:
     """Each mailbox in as many lines as there are for it: who waits, then what is next."""
     first = channels[0].object
-    label = max(len(_tail(channel, first)) for channel in channels)
+    shown = channels if len(channels) <= height else channels[: height - 1]
+    label = max(len(_tail(channel, first)) for channel in shown)
     share = max(1, height // len(channels))
     lines: list[Line] = []
-    for channel in channels:
+    for channel in shown:
         name: Span = (f"{_tail(channel, first):<{label}} ", "title")
-        if channel.used is None:
-            lines.append([name, (f"? {channel.refused or ''}", "unknown")])
+        if unseen := _unseen(channel, view.language):
+            lines.append([name, *unseen[0]])
             continue
         mailbox = _mailbox(state, view, channel)
         waiting = "  ".join(f"■ {each.role} {each.age}" for each in (*mailbox.receivers, *mailbox.senders))
-        rest: list[Line] = [*message_lines(mailbox, width, max(1, share - 1), view.language)]
-        rest += _strangers(state, view, channel)
+        foreign = _strangers(state, view, channel)
+        rest: list[Line] = [*message_lines(mailbox, width, max(1, share - 1 - len(foreign)), view.language), *foreign]
         fill = fill_line(replace(mailbox, size=None), width, view.language)
         lines += [[name, *fill, (f" {waiting}", "blocked")], *rest][:share]
+    if len(shown) < len(channels):
+        lines.append([(f"… {len(channels) - len(shown)} {word(view.language, 'more')} (2)", "warning")])
     return lines
 
 
@@ -94,23 +77,20 @@ def _all_contents(state: LabState, view: View, channels: Sequence[Channel], widt
 def _box(state: LabState, view: View, channel: Channel) -> Box:
     title: list[Span] = [(channel.object, "title")]
     if channel.facts.get("unlinked"):
-        title.append((f" {_word(view.language, 'name deleted')}", "warning"))
+        title.append((f" {said(view.language, 'name deleted')}", "warning"))
     return Box(title, partial(_lines, state, view, channel), partial(_contents, state, view, channel), wish=5)
-
-
-def box_of(state: LabState, channel: Channel) -> Mapping[str, Any]:
-    """What the trace knows of a mailbox."""
-    known: Mapping[str, Any] = state.facts.get("mailboxes", {}).get(channel.object, empty())
-    return known
 
 
 def _mailbox(state: LabState, view: View, channel: Channel) -> Mailbox:
     items = box_of(state, channel)["items"]
     count = channel.used or 0
     ranked = len({item[0] for item in items}) > 1 or any(item[0] for item in items)
-    letters = tuple(Letter(short(item[2]), item[3], item[0] if ranked else None) for item in items[:count])
+    letters = [Letter(short(item[2]), item[3], item[0] if ranked else None) for item in items[:count]]
+    # Where among the others they stand depends on their priority, which the kernel does not show.
+    unknown = min(box_of(state, channel)["strangers"], count - len(letters), _MOST_STRANGERS)
+    letters += [Letter(said(view.language, "foreign"), foreign=True)] * unknown
     return Mailbox(
-        letters,
+        tuple(letters),
         count,
         channel.capacity,
         channel.facts.get("message_size"),
@@ -134,11 +114,24 @@ def _receivers(state: LabState, view: View, channel: Channel) -> tuple[Waiter, .
     return tuple(replace(waiter, role=f"{waiter.role} nice {nice.get(waiter.role)}") for waiter in found)
 
 
+def _unseen(channel: Channel, language: str) -> Sequence[Line]:
+    """What is said of a mailbox of which there is nothing to see: it is gone, or may not be looked at."""
+    if channel.closed:
+        return [[(f"– {word(language, 'gone')}", "dim")]]
+    return [[(f"? {channel.refused or ''}", "unknown")]] if channel.used is None else []
+
+
 def _lines(state: LabState, view: View, channel: Channel, width: int, height: int) -> Sequence[Line]:
-    if channel.used is None:
-        return [[(f"? {channel.refused or ''}", "unknown")]]
-    own = [*_strangers(state, view, channel), _about(state, view, channel)]
-    return [*queue_lines(_mailbox(state, view, channel), width, max(2, height - len(own)), view.language), *own]
+    if unseen := _unseen(channel, view.language):
+        return unseen
+    mailbox = _mailbox(state, view, channel)
+    waiting = bool(mailbox.receivers) + bool(mailbox.senders)
+    own = [*_strangers(state, view, channel), _about(state, view, channel, width)][: max(0, height - 2 - waiting)]
+    if not mailbox.count and height < 4 + waiting:
+        # That it is empty is said in the first line; who waits for what comes is worth more than saying it again.
+        head = queue_lines(mailbox, width, 2 + waiting, view.language)
+        return [head[0], *head[2:], _about(state, view, channel, width)][:height]
+    return [*queue_lines(mailbox, width, max(2, height - len(own)), view.language), *own]
 
 
 def _strangers(state: LabState, view: View, channel: Channel) -> list[Line]:
@@ -152,46 +145,58 @@ def _strangers(state: LabState, view: View, channel: Channel) -> list[Line]:
     return [[(text, "foreign")]]
 
 
-def _about(state: LabState, view: View, channel: Channel) -> Line:
+def _about(state: LabState, view: View, channel: Channel, width: int) -> Line:
+    """As much of what there is to say of a mailbox as has room: parts are left out whole, the least telling first."""
+    said_of = _facts(state, view, channel)
+    while len(said_of) > 1 and cell_len(" · ".join(said_of)) > width:
+        said_of.pop()
+    return [(" · ".join(said_of), "dim")]
+
+
+def _facts(state: LabState, view: View, channel: Channel) -> list[str]:
+    """What there is to say of a mailbox, the most telling first."""
     facts, language = channel.facts, view.language
-    parts: list[str] = []
-    if state.header is not None and state.header.variant == "one-to-many":
-        policy = str(state.header.parameters.get("policy", "system"))
-        parts.append(f"{_word(language, 'policy')}: {_word(language, policy)}")
+    found: list[str] = []
+    policy = policy_of(state)
+    if policy is not None:
+        found.append(f"{said(language, 'policy')}: {said(language, policy)}")
     maker = box_of(state, channel)["maker"]
     if facts.get("joined"):
-        parts.append(_word(language, "joined"))
+        found.append(said(language, "joined"))
     elif maker:
-        parts.append(f"{_word(language, 'made by')} {maker}")
+        found.append(f"{said(language, 'made by')} {maker}")
     if facts.get("notify"):
-        parts.append(f"{_word(language, 'notifies')} {facts['notify']}")
+        found.append(f"{said(language, 'notifies')} {facts['notify']}")
     if channel.readers or channel.writers:
         strangers = [name for name in dict.fromkeys((*channel.writers, *channel.readers)) if name.startswith("pid ")]
         senders, receivers = len(channel.writers), len(channel.readers)
         ends = f"{_counted(senders, 'sender', language)} · {_counted(receivers, 'receiver', language)}"
-        parts.append(ends + (f" ({', '.join(strangers)})" if strangers else ""))
+        found.append(ends + (f" ({', '.join(strangers)})" if strangers else ""))
     else:
-        parts.append(_word(language, "nobody has it open"))
+        found.append(said(language, "nobody has it open"))
     if facts.get("uid") is not None:
         mode = stat.filemode(stat.S_IFREG | int(facts.get("mode") or 0))[1:]
-        parts.append(f"{mode} uid {facts['uid']}")
+        found.append(f"{mode} uid {facts['uid']}")
     if facts.get("bytes") is not None:
-        parts.append(f"{grouped(int(facts['bytes']))} B")
-    return [(" · ".join(parts), "dim")]
+        found.append(f"{grouped(int(facts['bytes']))} B")
+    return found
 
 
 def _counted(count: int, what: str, language: str) -> str:
-    return f"{count} {_word(language, what if count == 1 else what + 's')}"
+    return f"{count} {said(language, what if count == 1 else what + 's')}"
 
 
 def _contents(state: LabState, view: View, channel: Channel, width: int, height: int) -> Sequence[Line]:
-    if channel.used is None:
-        return [[(channel.object, "title")], [(f"? {channel.refused or ''}", "unknown")]]
+    if unseen := _unseen(channel, view.language):
+        return [[(channel.object, "title")], *unseen]
     mailbox = _mailbox(state, view, channel)
     lines: list[Line] = [
         [(channel.object, "title")],
         fill_line(mailbox, width, view.language),
-        _about(state, view, channel),
+        *(
+            [(line, "dim")]
+            for line in wrapped(" · ".join(_facts(state, view, channel)), width, len(_facts(state, view, channel)))
+        ),
     ]
     for place, item in enumerate(box_of(state, channel)["items"][: channel.used], 1):
         lines.append(
@@ -208,31 +213,50 @@ def _contents(state: LabState, view: View, channel: Channel, width: int, height:
     return lines
 
 
-def notes(state: LabState, process: ProcessState) -> Sequence[Line]:
+def notes(state: LabState, process: ProcessState, language: str) -> Sequence[Line]:
     """The nice value, where those who receive do not all have the same."""
-    for held in state.channels.values():
-        nice = held.now.facts.get("nice", {})
-        if len(set(nice.values())) > 1 and process.role in nice:
-            return [[("nice ", "dim"), (str(nice[process.role]), "number")]]
-    return []
+    nice = niceness(state)
+    return [[("nice ", "dim"), (str(nice[process.role]), "number")]] if process.role in nice else []
 
 
 def _next_policy(state: LabState, view: View) -> str:
-    if state.header is None or state.header.variant != "one-to-many":
-        return ""
-    now = str(state.header.parameters.get("policy", POLICIES[0]))
-    return f"set policy {POLICIES[(POLICIES.index(now) + 1) % len(POLICIES)]}" if now in POLICIES else ""
+    now = policy_of(state)
+    order = tuple(POLICIES)
+    return f"policy {order[(order.index(now) + 1) % len(order)]}" if now in order else ""
 
 
-def _nicer(state: LabState, view: View) -> str:
-    return f"nice {view.selected}" if view.selected in state.processes else ""
+def _of_selected(command: str) -> Callable[[LabState, View], str]:
+    return lambda state, view: f"{command} {view.selected}" if view.selected in state.processes else ""
 
 
-PANE = Stage(boxes, caption, "wide", notes).pane(
-    Path(__file__).parent,
-    "every message in the mailbox, in the order in which they will leave",
-    Offer("6", "policy", "one-to-many: who may receive, the next of three policies; restarts", command=_next_policy),
-    Offer("7", "nicer", "make the selected process nicer by 10", command=_nicer),
-    Offer("8", "delete", "take the mailbox's name away (mq_unlink)", command=lambda state, view: "delete"),
-    Offer("9", "flat out", "everybody as fast as it goes", command=lambda state, view: "rate all 0"),
+def _delete(state: LabState, view: View) -> str:
+    process = state.processes.get(view.selected)
+    return f"delete {view.selected}" if process is not None and process.exited is None and process.pid else "delete"
+
+
+_STAGE = Stage(boxes, caption, "wide", notes)
+
+
+def draw(state: LabState, view: View, width: int, height: int) -> Frame:
+    """The pane of a state: each sleeper's object its mailbox, its reason in the view's language."""
+    return _STAGE.draw(worded(placed(state), view.language), view, width, height)
+
+
+_OWN = (
+    Offer("6", "create", "the selected makes the mailbox, its name being free", command=_of_selected("create")),
+    Offer("7", "receive", "the selected receives one message more, held or not", command=_of_selected("receive")),
+    Offer("8", "delete", "the selected takes the mailbox's name away (mq_unlink); i sends", command=_delete),
+    Offer("9", "nicer", "the selected makes itself nicer by 10: nice(2)", command=_of_selected("nice")),
+    Offer(
+        "l",
+        "policy",
+        "one-to-many: who may receive, the next of three policies; nobody is started again",
+        command=_next_policy,
+    ),
+)
+
+PANE = Pane(
+    draw,
+    (*_OWN, *parts("every message in the mailbox, in the order in which they will leave")),
+    lessons(Path(__file__).parent),
 )

@@ -1,8 +1,12 @@
-"""The programs that processes run on mailboxes: create, send, receive, delete."""
+"""The programs that processes run on mailboxes: create, send, receive, delete.
+
+`given.create` is O_CREAT; 0 for a mailbox that was there before the session, which is joined and not made.
+"""
 
 from __future__ import annotations
 
-from os import O_CREAT, O_NONBLOCK, O_RDONLY, O_WRONLY
+from errno import EEXIST
+from os import O_CREAT, O_EXCL, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY
 from signal import SIGUSR1, signal
 from types import SimpleNamespace
 
@@ -11,7 +15,7 @@ from ipctui.worker.calls import Calls
 
 def sender(calls: Calls, given: SimpleNamespace) -> None:
     """Make the mailbox if it is not there yet, and send to it; who receives is not said."""
-    q = calls.mq_open(given.mailbox, O_CREAT | O_WRONLY, 0o600, given.capacity, given.largest)
+    q = calls.mq_open(given.mailbox, given.create | O_WRONLY, 0o600, given.capacity, given.largest)
     for message in calls.messages():
         while calls.mq_send(q, message) is None:
             pass  # EAGAIN: the mailbox is full
@@ -20,7 +24,7 @@ def sender(calls: Calls, given: SimpleNamespace) -> None:
 
 def receiver(calls: Calls, given: SimpleNamespace) -> None:
     """Receive from the mailbox; who sent is not asked."""
-    q = calls.mq_open(given.mailbox, O_CREAT | O_RDONLY, 0o600, given.capacity, given.largest)
+    q = calls.mq_open(given.mailbox, given.create | O_RDONLY, 0o600, given.capacity, given.largest)
     while True:
         message, _ = calls.mq_receive(q)
         took(calls, message)  # None: EAGAIN, the mailbox is empty
@@ -31,31 +35,28 @@ def took(calls: Calls, message: bytes | None) -> int:
     return calls.received(message and message.replace(b"\n", b" ") + b"\n")
 
 
-def sender_in_place(calls: Calls, given: SimpleNamespace) -> None:
-    """one-to-many, two processes at most: whoever finds a place may use the mailbox."""
-    places = calls.sem_open(given.places, O_CREAT, 0o600, 2)
-    while calls.sem_wait(places) is None:
-        pass
-    return sender(calls, given)
-
-
 def receiver_in_place(calls: Calls, given: SimpleNamespace) -> None:
-    """one-to-many, two processes at most: a third one waits for a place, before the mailbox is even opened."""
-    places = calls.sem_open(given.places, O_CREAT, 0o600, 2)
+    """one-to-many, two processes at most: the sender and one more; a third does not even open the mailbox."""
+    places = calls.sem_open(given.places, O_CREAT, 0o600, 1)
     while calls.sem_wait(places) is None:
         pass
-    return receiver(calls, given)
+    try:
+        receiver(calls, given)
+    finally:
+        calls.sem_post(places)  # whoever leaves makes room for the next; whoever is killed does not
 
 
 def receiver_in_turn(calls: Calls, given: SimpleNamespace) -> None:
     """one-to-many, one receiver at a time: only who has the turn is in receive."""
-    q = calls.mq_open(given.mailbox, O_CREAT | O_RDONLY, 0o600, given.capacity, given.largest)
+    q = calls.mq_open(given.mailbox, given.create | O_RDONLY, 0o600, given.capacity, given.largest)
     turn = calls.sem_open(given.turn, O_CREAT, 0o600, 1)
     while True:
         while calls.sem_wait(turn) is None:
             pass
-        message, _ = calls.mq_receive(q)
-        calls.sem_post(turn)
+        try:
+            message, _ = calls.mq_receive(q)
+        finally:
+            calls.sem_post(turn)
         took(calls, message)
 
 
@@ -63,7 +64,7 @@ def client(calls: Calls, given: SimpleNamespace) -> None:
     """two-way: ask in one mailbox, be answered in another, whose name travels in the question."""
     reply_to = f"{given.mailbox}-{calls.seat.role}"
     answers = calls.mq_open(reply_to, O_CREAT | O_RDONLY, 0o600, given.capacity, given.largest)
-    questions = calls.mq_open(given.mailbox, O_CREAT | O_WRONLY, 0o600, given.capacity, given.largest)
+    questions = calls.mq_open(given.mailbox, given.create | O_WRONLY, 0o600, given.capacity, given.largest)
     for message in calls.messages():
         question = message[:-1] + b" reply-to " + reply_to.encode() + b"\n"
         while calls.mq_send(questions, question) is None:
@@ -79,7 +80,7 @@ def client(calls: Calls, given: SimpleNamespace) -> None:
 
 def server(calls: Calls, given: SimpleNamespace) -> None:
     """two-way: answer each question in the mailbox that it names."""
-    questions = calls.mq_open(given.mailbox, O_CREAT | O_RDONLY, 0o600, given.capacity, given.largest)
+    questions = calls.mq_open(given.mailbox, given.create | O_RDONLY, 0o600, given.capacity, given.largest)
     known: dict[str, int] = {}
     while True:
         question, _ = calls.mq_receive(questions)
@@ -98,7 +99,7 @@ def server(calls: Calls, given: SimpleNamespace) -> None:
 
 def urgent(calls: Calls, given: SimpleNamespace) -> None:
     """priority: what is sent here overtakes all that is less urgent and still waits."""
-    q = calls.mq_open(given.mailbox, O_CREAT | O_WRONLY, 0o600, given.capacity, given.largest)
+    q = calls.mq_open(given.mailbox, given.create | O_WRONLY, 0o600, given.capacity, given.largest)
     for message in calls.messages():
         while calls.mq_send(q, message, given.priority) is None:
             pass
@@ -109,7 +110,7 @@ def notified(calls: Calls, given: SimpleNamespace) -> None:
     """notify: work on something else until a signal tells that a message has come into the empty mailbox."""
     arrived: list[int] = []
     signal(SIGUSR1, lambda number, frame: arrived.append(number))
-    flags = O_CREAT | O_RDONLY | O_NONBLOCK
+    flags = given.create | O_RDONLY | O_NONBLOCK
     q = calls.mq_open(given.mailbox, flags, 0o600, given.capacity, given.largest)
     while True:
         calls.mq_notify(q, SIGUSR1)  # good for one signal: register first, then empty the mailbox
@@ -137,8 +138,8 @@ def heir(calls: Calls, given: SimpleNamespace) -> None:
 
 def prosumer(calls: Calls, given: SimpleNamespace) -> None:
     """pipeline: consumer of one mailbox, producer for the next."""
-    inbox = calls.mq_open(given.mailbox, O_CREAT | O_RDONLY, 0o600, given.capacity, given.largest)
-    outbox = calls.mq_open(given.outbox, O_CREAT | O_WRONLY, 0o600, given.capacity, given.largest)
+    inbox = calls.mq_open(given.mailbox, given.create | O_RDONLY, 0o600, given.capacity, given.largest)
+    outbox = calls.mq_open(given.outbox, given.create_out | O_WRONLY, 0o600, given.capacity, given.largest)
     while True:
         message, _ = calls.mq_receive(inbox)
         if took(calls, message):
@@ -149,7 +150,43 @@ def prosumer(calls: Calls, given: SimpleNamespace) -> None:
 
 def consumer(calls: Calls, given: SimpleNamespace) -> None:
     """pipeline: the last stage."""
-    q = calls.mq_open(given.outbox, O_CREAT | O_RDONLY, 0o600, given.capacity, given.largest)
+    q = calls.mq_open(given.outbox, given.create_out | O_RDONLY, 0o600, given.capacity, given.largest)
     while True:
         message, _ = calls.mq_receive(q)
         took(calls, message)
+
+
+# What a command asks of one process, between two operations of its program.
+
+
+def create(calls: Calls, given: SimpleNamespace, name: str, lost: bool) -> str:
+    """Make a mailbox of this name; who has lost its own may find one that another has made (EEXIST) and take that."""
+    try:
+        q = calls.mq_open(name, O_CREAT | O_EXCL | O_RDWR, 0o600, given.capacity, given.largest)
+    except FileExistsError:
+        if not lost:
+            raise OSError(EEXIST, f"{name} is there, and O_EXCL makes mq_open fail then; delete it first (8)") from None
+        return f"{name} is there already (EEXIST), made by another: opened"
+    calls.mq_close(q)
+    return f"mq_open with O_CREAT | O_EXCL made {name}; its program begins anew there"
+
+
+def receive(calls: Calls, given: SimpleNamespace, q: int) -> str:
+    """Receive one message more, held or not."""
+    message, priority = calls.mq_receive(q)
+    if message is None:
+        return "no message: mq_receive ended with EAGAIN or EINTR"
+    took(calls, message)
+    return f"{len(message)} bytes of priority {priority}"
+
+
+def delete(calls: Calls, given: SimpleNamespace, name: str) -> str:
+    """Take a mailbox's name away; who has it open keeps it."""
+    calls.mq_unlink(name)
+    return f"mq_unlink: {name} is no name any more; who has the mailbox open keeps it"
+
+
+def nicer(calls: Calls, given: SimpleNamespace, increment: int) -> str:
+    """Give way to others: what waits in receive is served by its scheduling priority first."""
+    value = calls.nice(increment)
+    return f"nice {value}; the kernel orders who waits in receive by it from this process's next wait on"

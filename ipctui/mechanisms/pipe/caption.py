@@ -6,48 +6,37 @@ kernel said.
 
 from __future__ import annotations
 
-from ipctui.lab.state import LabState, ProcessState, cycle
-from ipctui.trace.records import Channel, Event, State
+from ipctui.lab.state import LabState, cycle
+from ipctui.trace.records import Channel, State
 from ipctui.trace.text import grouped
 from ipctui.widgets.card import operation_text
+from ipctui.widgets.sentences import blocked, failed, first_of, is_held, killed, polling, stepping, stopped
 
 
 def caption(state: LabState, language: str) -> str:
     """The sentence for a state."""
-    korean = language == "ko"
     rules = (
         _deadlock,
         _never_ends,
-        _died,
-        _stopped,
-        _stepping,
+        _killed_by_write,
+        killed,
+        failed,
+        stopped,
+        stepping,
         _torn,
         _blocked_writer,
         _blocked_reader,
-        _polling,
+        polling,
         _all_ended,
     )
-    for rule in rules:
-        sentence = rule(state, korean)
-        if sentence:
-            return sentence
+    said = first_of(rules, state, language)
+    if said:
+        return said
     return (
         "바이트가 파이프를 지나간다. space로 한 프로세스를 붙잡으면 다른 쪽에 무슨 일이 생기는지 보인다."
-        if korean
+        if language == "ko"
         else "Bytes pass through the pipe. Hold a process with space and watch what the kernel does to the other."
     )
-
-
-def _blocked(state: LabState, name: str) -> list[tuple[ProcessState, State]]:
-    return [
-        (process, process.state)
-        for process in state.processes.values()
-        if process.exited is None
-        and process.state is not None
-        and process.state.state == "blocked"
-        and process.state.before is not None
-        and process.state.before.name == name
-    ]
 
 
 def _deadlock(state: LabState, korean: bool) -> str:
@@ -75,7 +64,7 @@ def _deadlock(state: LabState, korean: bool) -> str:
 
 
 def _never_ends(state: LabState, korean: bool) -> str:
-    for process, now in _blocked(state, "read"):
+    for process, now in blocked(state, "read"):
         channel = _channel(state, now)
         if channel is None or channel.writers != (process.role,):
             continue
@@ -94,69 +83,19 @@ def _never_ends(state: LabState, korean: bool) -> str:
     return ""
 
 
-def _died(state: LabState, korean: bool) -> str:
+def _killed_by_write(state: LabState, korean: bool) -> str:
     for process in state.processes.values():
-        status = process.status or ""
-        if process.exited is None or not status.startswith("signal"):
+        if process.exited is None or process.status != "signal SIGPIPE":
             continue
-        if status == "signal SIGPIPE":
-            if korean:
-                return f"{process.role}는 읽는 쪽이 없는 파이프에 썼고, 커널이 SIGPIPE로 끝냈다. r로 다시 시작한다."
-            return (
-                f"{process.role} wrote to a pipe that nobody can read: the kernel killed it with SIGPIPE. r restarts."
-            )
         if korean:
-            return f"{process.role}는 {status.removeprefix('signal ')} 시그널로 끝났다. 남은 쪽이 어떻게 되는지 보라. r로 다시 시작한다."
-        return f"{process.role} was ended by {status.removeprefix('signal ')}; watch what that does to its peers. r restarts."
-    for event in reversed(state.events):
-        if event.name == "failed" and event.process is not None and _is_gone(state, event.process):
-            call = f"{event.data.get('call')}({event.data.get('fd')})"
-            why = _why_failed(event)
-            if korean:
-                return f"{event.process}의 {call} 호출이 실패해 프로그램이 끝났다: {why}. r로 다시 시작한다."
-            return f"{event.process} ended because its {call} failed: {why}. r restarts."
+            return f"{process.role}는 읽는 쪽이 없는 파이프에 썼고, 커널이 SIGPIPE로 끝냈다. r로 다시 시작한다."
+        return f"{process.role} wrote to a pipe that nobody can read: the kernel killed it with SIGPIPE. r restarts."
     return ""
-
-
-def _why_failed(event: Event) -> str:
-    """`EPIPE (Broken pipe)`."""
-    name, why = event.data.get("errno"), event.data.get("why")
-    return f"{name} ({why})" if why else str(name)
-
-
-def _stopped(state: LabState, korean: bool) -> str:
-    for process in state.processes.values():
-        if process.exited is None and process.state is not None and process.state.state == "stopped":
-            if korean:
-                return f"{process.role}는 SIGSTOP으로 정지되었다. 커널이 SIGCONT까지 실행시키지 않는다(z): 누가 붙잡은 것도, 블록된 것도 아니다."
-            return (
-                f"{process.role} is stopped by SIGSTOP: the kernel does not run it until SIGCONT comes (z). "
-                "It is neither held nor blocked."
-            )
-    return ""
-
-
-def _stepping(state: LabState, korean: bool) -> str:
-    """Everybody alive stands at the gate: what the next step does."""
-    living = [process for process in state.processes.values() if process.exited is None]
-    if not living or not all(process.state is not None and process.state.state == "held" for process in living):
-        return ""
-    places = ", ".join(
-        f"{process.role} {operation_text(process.state)}" for process in living[:2] if process.state is not None
-    )
-    if korean:
-        return f"모두 다음 호출 직전에 붙잡혀 있다({places}). n은 선택한 프로세스의 호출 하나를 실행하고, space는 놓아준다."
-    return f"You hold everybody before the next call ({places}). n lets the selected one do it, space releases."
-
-
-def _is_gone(state: LabState, role: str) -> bool:
-    process = state.processes.get(role)
-    return process is not None and process.exited is not None
 
 
 def _torn(state: LabState, korean: bool) -> str:
     """Messages in pieces, while nobody is held: then what the holding does is the news."""
-    if any(_held(state, role) for role in state.processes):
+    if any(is_held(state, role) for role in state.processes):
         return ""
     for process in state.processes.values():
         counters = process.counters
@@ -176,14 +115,14 @@ def _torn(state: LabState, korean: bool) -> str:
 
 
 def _blocked_writer(state: LabState, korean: bool) -> str:
-    found = _blocked(state, "write")
+    found = blocked(state, "write")
     if not found:
         return ""
     process, now = found[0]
     channel = _channel(state, now)
     if channel is None:
         return ""
-    held = [role for role in now.wakers if _held(state, role)]
+    held = [role for role in now.wakers if is_held(state, role)]
     slots = f"{channel.slots_used}/{channel.slots}" if channel.slots_used is not None else "?"
     call = operation_text(now)
     fill = f"{grouped(channel.used or 0)}/{grouped(channel.capacity or 0)}"
@@ -208,8 +147,8 @@ def _blocked_writer(state: LabState, korean: bool) -> str:
 
 
 def _blocked_reader(state: LabState, korean: bool) -> str:
-    for process, now in _blocked(state, "read"):
-        held = [role for role in now.wakers if _held(state, role)]
+    for process, now in blocked(state, "read"):
+        held = [role for role in now.wakers if is_held(state, role)]
         if not held:
             continue
         call = operation_text(now)
@@ -222,27 +161,12 @@ def _blocked_reader(state: LabState, korean: bool) -> str:
     return ""
 
 
-def _polling(state: LabState, korean: bool) -> str:
-    for process in state.processes.values():
-        polls = any(row.nonblocking for row in process.descriptors)
-        if polls and process.empties and state.t - process.empties[-1] < 500_000_000 and process.exited is None:
-            if korean:
-                return f"{process.role}는 논블로킹이다: 할 일이 없으면 커널이 재우지 않고 EAGAIN을 돌려준다(∅)."
-            return f"{process.role} is non-blocking: with nothing to be had the kernel answers EAGAIN (∅) and lets it run on."
-    return ""
-
-
 def _all_ended(state: LabState, korean: bool) -> str:
     if not state.processes or any(process.exited is None for process in state.processes.values()):
         return ""
     if korean:
         return "모두 끝났고, 마지막 종단이 닫히면서 파이프도 사라졌다. r로 다시 시작한다."
     return "Everybody has ended, and with its last descriptor the pipe itself is gone. r restarts."
-
-
-def _held(state: LabState, role: str) -> bool:
-    process = state.processes.get(role)
-    return process is not None and process.settings is not None and process.settings.held
 
 
 def _channel(state: LabState, now: State) -> Channel | None:

@@ -7,7 +7,8 @@ of the segment was read from it.
 from __future__ import annotations
 
 from ipctui.lab.state import LabState, ProcessState
-from ipctui.mechanisms.shm.facts import lost_updates, stored_updates
+from ipctui.mechanisms.shm.facts import lost_updates, recovered_by, stored_updates
+from ipctui.mechanisms.shm.words import reason
 from ipctui.trace.records import Access, Channel
 from ipctui.trace.text import grouped
 
@@ -20,7 +21,18 @@ def caption(state: LabState, language: str) -> str:
     korean = language == "ko"
     found = next((held.now for held in state.channels.values() if held.now.type == "shm" and not held.now.closed), None)
     if found is not None:
-        for rule in (_bus, _died_with_lock, _died, _stopped, _between, _asleep, _spinning, _unlinked, _quiet):
+        for rule in (
+            _bus,
+            _died_with_lock,
+            _died,
+            _stopped,
+            _between,
+            _asleep,
+            _spinning,
+            _unlinked,
+            _joined_by,
+            _quiet,
+        ):
             sentence = rule(state, found, korean)
             if sentence:
                 return sentence
@@ -72,21 +84,28 @@ def _died_with_lock(state: LabState, segment: Channel, korean: bool) -> str:
     lock = next((found for found in locks if found.facts.get("dead")), None)
     if lock is None:
         return ""
-    holder, name = lock.facts["holder"], lock.name
-    recovered = state.facts.get("recovered", 0)
-    if recovered:
+    role, name = lock.facts["holder"], lock.name
+    now = state.processes.get(role)
+    # Another may have taken its place since: what is dead is the one that has the lock.
+    earlier = now is not None and now.exited is None
+    holder = (f"이전 {role}" if korean else f"An earlier {role}") if earlier else role
+    heir = recovered_by(state.facts, role)
+    if heir and "mutex_owner" in segment.facts and role == "owner":
         if korean:
             return (
-                f"{holder}가 락 둘을 쥔 채 죽었다. 세마포어 {name}는 영영 0이다: 쥔 쪽이 누군지 모르기 때문이다. "
-                "robust 뮤텍스는 mutex-waiter에게 EOWNERDEAD와 함께 넘어갔다. 8은 세마포어를 대신 post한다."
+                f"{holder}가 락 둘을 쥔 채 죽었다. 세마포어 {name}의 값은 영영 0이다: 쥔 쪽이 누군지 모르기 때문이다. "
+                f"robust 뮤텍스는 {heir}에게 EOWNERDEAD와 함께 넘어갔다. 8은 세마포어를 대신 post한다."
             )
         return (
             f"{holder} died with both locks. Semaphore {name} stays 0 for ever: it knows no owner. The robust mutex "
-            "went to mutex-waiter with EOWNERDEAD. 8 posts the semaphore by hand."
+            f"went to {heir} with EOWNERDEAD. 8 posts the semaphore by hand."
         )
     if korean:
-        return f"{holder}가 {name}을 쥔 채 죽었다. 값은 0에 머물고 post할 프로세스는 없다: 기다리는 쪽은 영영 잔다."
-    return f"{holder} died with {name} in hand: its value stays 0, nobody is left to post it, and who waits sleeps for ever."
+        return f"{holder}가 세마포어 {name}를 쥔 채 죽었다. 값은 0에 머물고 post할 프로세스는 없다: 기다리는 쪽은 영영 잔다."
+    return (
+        f"{holder} died with {name} in hand: its value stays 0, nobody is left to post it, and who waits sleeps "
+        "for ever."
+    )
 
 
 def _died(state: LabState, segment: Channel, korean: bool) -> str:
@@ -178,7 +197,7 @@ def _asleep(state: LabState, segment: Channel, korean: bool) -> str:
                 f"{now.before.name}; {held[0]} would post, but you hold it (space)."
             )
         if korean:
-            return f"{process.role}는 {now.before.name}에서 잔다({now.reason}). 깨울 {held[0]}는 붙잡혀 있다(space)."
+            return f"{process.role}는 {now.before.name}에서 잔다({reason('ko', now.reason or '?')}). 깨울 {held[0]}는 붙잡혀 있다(space)."
         return f"{process.role} sleeps in {now.before.name} ({now.reason}); {held[0]} would wake it, but you hold it (space)."
     return ""
 
@@ -235,6 +254,19 @@ def _unlinked(state: LabState, segment: Channel, korean: bool) -> str:
             f"이름은 /dev/shm에서 사라졌지만 메모리는 {mapped}개 매핑이 붙들고 있다: 마지막 매핑이 없어질 때 사라진다."
         )
     return f"The name is gone from /dev/shm, the memory lives on in {mapped} mappings: it goes with the last of them."
+
+
+def _joined_by(state: LabState, segment: Channel, korean: bool) -> str:
+    """A process that is none of ours has the segment mapped."""
+    row = next((row for row in segment.facts.get("mapped", ()) if not row["pid"]), None)
+    if row is None:
+        return ""
+    who, at, writes = row["process"], f"{row['start']:x}", "w" in row["permissions"]
+    if korean:
+        can = "읽고 쓸 수 있다" if writes else "읽을 수 있다"
+        return f"이 실습의 것이 아닌 {who}도 세그먼트를 {at}에 매핑했다: 같은 바이트를 {can}."
+    can = "read and change" if writes else "read"
+    return f"{who}, no process of this session, has the segment mapped too, at {at}: it can {can} the same bytes."
 
 
 def _quiet(state: LabState, segment: Channel, korean: bool) -> str:

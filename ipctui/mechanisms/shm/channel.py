@@ -52,6 +52,15 @@ _SEMAPHORES = {
     "race": ("mutex",),
     "dead-owner": ("lock",),
 }
+_MODELESS = "nobody here asks the kernel to wait, so there is no call to make blocking or non-blocking"
+_SIZELESS = "this variant stores numbers of 8 bytes and sends no messages that have a size"
+_REFUSES = {
+    "spin": {"nonblocking": _MODELESS, "blocking": _MODELESS},
+    "private": {"nonblocking": _MODELESS, "blocking": _MODELESS, "size": _SIZELESS},
+    "race": {"size": _SIZELESS},
+    "dead-owner": {"size": _SIZELESS},
+}
+"""Commands that would change nothing, and why."""
 
 
 def name_error(name: str) -> str:
@@ -92,6 +101,12 @@ class SharedMemory:
             Parameter("consumers", 2, "consumers (many)", 1, 8),
             Parameter("adders", 2, "processes that add to the counter (race)", 1, 8),
             Parameter("gap", 4000, "microseconds between load and store (race)", 0, 100_000, "µs", own),
+            Parameter(
+                "provoke",
+                "off",
+                "whether adders wait for their turns between load and store, so that nearly all meet (race)",
+                choices=("on", "off"),
+            ),
             Parameter("lock", "off", "whether adders take the mutex (race)", choices=("on", "off")),
             Parameter(
                 "name",
@@ -152,7 +167,8 @@ class SharedMemory:
                 "semaphores": list(semaphores),
                 "slots": values["slots"],
                 "slot_size": values["slot_size"],
-                "gap": values["gap"],
+                # With the gate between load and store there is no need to compute.
+                "gap": 0 if values["provoke"] == "on" else values["gap"],
                 "lock": values["lock"],
                 "looks": 6,
                 "steps": 8,
@@ -161,6 +177,7 @@ class SharedMemory:
             newcomers=newcomers,
             no_more="" if newcomers else "this variant has one process for each part",
             names=tuple(owned),
+            refuses=_REFUSES.get(variant.name, {}),
         )
 
     def observer(self, plan: Plan) -> Observer:
@@ -201,7 +218,9 @@ def _seats(variant: str, values: Mapping[str, Any]) -> tuple[list[PlannedSeat], 
             PlannedSeat("mutex-waiter", "mutex_waiter", "c", ("load",), 2 * rate, sends=False),
         ], {}
     if variant == "race":
-        adder = PlannedSeat("adder", "adder", "a", ("load slot",), rate, sends=False)
+        # A turn waited for between load and store is a window as wide as the rate is slow.
+        turn = "store" if values["provoke"] == "on" else "load slot"
+        adder = PlannedSeat("adder", "adder", "a", (turn,), rate, sends=False)
         # Rates that are a little apart: equal ones would keep their distance and might never meet.
         return [
             PlannedSeat(

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from errno import EOWNERDEAD
 from typing import Any
 
-from ipctui.trace.records import Call, Channel, Count, Counters, Record
+from ipctui.lab.fold import key
+from ipctui.trace.records import Call, Channel, Count, Counters, Process, Record
 
 SET_UP = frozenset({"shm_open", "ftruncate", "mmap", "munmap", "close", "sem_open", "sem_close"})
 """Operations made before the first message and after the last."""
+_WINDOW = 1_000_000_000
 
 
 def kernel_calls(counts: Iterable[Count]) -> int:
@@ -28,20 +30,75 @@ def word_stores(counts: Iterable[Count], segment: str) -> int:
 
 
 def reduce(facts: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, Any]:
-    """Keeps, for each counter: its value, its value at the beginning, and the stores of each process into it."""
+    """Keeps, for each counter: its value, its value at the beginning, and the stores of each process into it.
+
+    Besides, when each process began that has died since, and who was the last to get the robust mutex of a dead owner.
+    """
     races: dict[str, Any] = dict(facts.get("races", {}))
-    recovered = facts.get("recovered", 0)
+    recovered, recovery = facts.get("recovered", 0), facts.get("recovery", {})
+    deaths: dict[str, int] = dict(facts.get("deaths", {}))
+    starts: dict[str, int] = dict(facts.get("starts", {}))
+    cpu: dict[str, Any] = dict(facts.get("cpu", {}))
     changed = False
     for record in records:
         if isinstance(record, Channel) and "counter" in record.facts:
             _measured(races, record)
             changed = True
-        elif isinstance(record, Counters) and races:
-            changed |= _counted(races, record)
+        elif isinstance(record, Counters):
+            changed |= bool(races) and _counted(races, record)
+            changed |= _burned(cpu, record)
         elif isinstance(record, Call) and record.name == "pthread_mutex_lock" and record.result == EOWNERDEAD:
             recovered += 1
+            recovery = {"t": record.end, "process": record.process}
             changed = True
-    return {**facts, "races": races, "recovered": recovered} if changed else facts
+        elif isinstance(record, Process) and record.event == "started":
+            starts[record.process] = record.t
+            changed = True
+        elif isinstance(record, Process) and record.event == "exited":
+            # Not when it died: the next locker may have recovered before anybody tells of the death.
+            deaths[record.process] = starts.get(record.process, 0)
+            changed = True
+    if not changed:
+        return facts
+    return {
+        **facts,
+        "races": races,
+        "recovered": recovered,
+        "recovery": recovery,
+        "starts": starts,
+        "deaths": deaths,
+        "cpu": cpu,
+    }
+
+
+def _burned(cpu: dict[str, Any], record: Counters) -> bool:
+    """Remember a process's processor time now and about a second ago."""
+    if record.cpu is None:
+        return False
+    name = key(record.process, record.cell)
+    before = cpu.get(name, {})
+    times = [*(before["times"] if before.get("pid") == record.pid else ()), [record.t, record.cpu]]
+    while len(times) > 2 and record.t - times[1][0] >= _WINDOW:
+        del times[0]
+    cpu[name] = {"pid": record.pid, "times": times}
+    return True
+
+
+def processor_share(facts: Mapping[str, Any], name: str) -> int | None:
+    """Percent of a core that a process took in the last second or so; None before two counts are known."""
+    times = facts.get("cpu", {}).get(name, {}).get("times", ())
+    if len(times) < 2 or times[-1][0] <= times[0][0]:
+        return None
+    percent: int = (times[-1][1] - times[0][1]) * 100 // (times[-1][0] - times[0][0])
+    return min(percent, 100)
+
+
+def recovered_by(facts: Mapping[str, Any], dead: str) -> str:
+    """Who got the robust mutex with EOWNERDEAD since this process, dead now, began; "" while nobody has."""
+    recovery = facts.get("recovery", {})
+    if not recovery or recovery["t"] < facts.get("deaths", {}).get(dead, 0):
+        return ""
+    return str(recovery["process"])
 
 
 def _measured(races: dict[str, Any], record: Channel) -> None:

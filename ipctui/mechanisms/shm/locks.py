@@ -26,7 +26,7 @@ class Locks:
         self._files = {name: SegmentFile(f"{FOLDER}/sem.{given.name[1:]}.{name}") for name in given.semaphores}
         self._views: dict[str, SemaphoreView] = {}
         self._taken: dict[str, dict[int, tuple[str, int]]] = {name: {} for name in given.semaphores}
-        self._holders: dict[str, tuple[str, bool]] = {}
+        self._holders: dict[str, tuple[str, bool, int]] = {}
 
     def close(self) -> None:
         """Let go of the files."""
@@ -43,8 +43,7 @@ class Locks:
             if view is None or stat is None:
                 continue
             self._views[name] = view
-            holder, dead = self._holder(name, file.path, processes, view)
-            self._holders[name] = (holder, dead)
+            holder, dead, pid = self._holders[name] = self._holder(name, file.path, processes, view)
             records.append(
                 ChannelRecord(
                     t,
@@ -55,15 +54,15 @@ class Locks:
                     type="semaphore",
                     name=name,
                     method="pread",
-                    facts={"waiters": view.waiters, "links": stat.links, "holder": holder, "dead": dead},
+                    facts={"waiters": view.waiters, "links": stat.links, "holder": holder, "dead": dead, "pid": pid},
                 )
             )
         return records
 
-    def _holder(self, name: str, path: str, processes: Sequence[Seen], view: SemaphoreView) -> tuple[str, bool]:
-        """Who took a lock and has not given it back, by the counts of its waits and posts; and whether it is dead."""
+    def _holder(self, name: str, path: str, processes: Sequence[Seen], view: SemaphoreView) -> tuple[str, bool, int]:
+        """Who took a lock and has not given it back, by the counts of its waits and posts; whether dead; its pid."""
         if name not in LOCKS:
-            return "", False
+            return "", False, 0
         taken = self._taken[name]
         for seen in processes:
             if seen.counters is not None:
@@ -73,13 +72,13 @@ class Locks:
             alive = {seen.pid for seen in processes}
             for pid in [pid for pid in taken if pid not in alive]:
                 del taken[pid]
-            return "", False
+            return "", False, 0
         living = {seen.pid for seen in processes}
         # Counts and value are read one after the other: the dead are looked at last, for they change no more.
         for pid, (role, count) in sorted(taken.items(), key=lambda row: row[0] not in living):
             if count > 0:
-                return role, pid not in living
-        return "", False
+                return role, pid not in living, pid
+        return "", False, 0
 
     def explain(self, sleep: Sleep, processes: Sequence[Seen]) -> Reason:
         """Why sem_wait sleeps, and whose post would end it."""
@@ -95,7 +94,7 @@ class Locks:
         return Reason(f"{name} is 0: {what}", f"sem_post({name}) by {whom}", wanted)
 
     def _explain_lock(self, name: str, others: Sequence[str]) -> Reason:
-        holder, dead = self._holders.get(name, ("", False))
+        holder, dead, _ = self._holders.get(name, ("", False, 0))
         if dead:
             return Reason(
                 f"{name} is 0: {holder} took it and is dead", f"nothing: {holder} was the one to post, and is dead"
@@ -115,7 +114,7 @@ class Locks:
         name = rest[0] if rest else next((name for name in self._files if name in LOCKS), "")
         if name not in self._files:
             raise UsageError(f"post: {unknown('semaphore', name, self._files)}")
-        holder, dead = self._holders.get(name, ("", False))
+        holder, dead, _ = self._holders.get(name, ("", False, 0))
         if not dead:
             why = f"{holder} has it and lives" if holder else "nobody dead has it"
             raise UsageError(f"post {name}: {why}; a post now would let two in at once")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -103,7 +104,7 @@ class Looker:
             "links": stat.links,
             "replaced": stat.links == 0 and self._file.named() is not None,
             "joined": bool(self._given.joined),
-            "layout": self._places(),
+            "layout": self._places,
             "fresh": [[offset, size, at] for offset, (size, at) in sorted(self._written.items())],
             "mapped": self._mapped_rows(processes),
         }
@@ -136,6 +137,7 @@ class Looker:
             )
         return None
 
+    @cached_property
     def _places(self) -> list[list[Any]]:
         """[name, offset, bytes] of every word and mutex, then of the slots."""
         layout = self._layout
@@ -152,7 +154,7 @@ class Looker:
         self._bytes = data
         if not before:
             return
-        for _, offset, size in self._places():
+        for _, offset, size in self._places:
             old, new = before[offset : offset + size], data[offset : offset + size]
             if old != new:
                 last = max((at for at in range(min(len(old), len(new))) if old[at] != new[at]), default=0)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ipctui.lab.state import LabState, ProcessState
+from ipctui.lab.state import LabState
 from ipctui.mechanisms.shm.caption import caption
-from ipctui.mechanisms.shm.facts import kernel_calls, lost_updates, set_up_calls, stored_updates
-from ipctui.mechanisms.shm.words import said
+from ipctui.mechanisms.shm.facts import kernel_calls, lost_updates, processor_share, set_up_calls, stored_updates
+from ipctui.mechanisms.shm.words import said, worded
 from ipctui.trace.records import Channel
 from ipctui.trace.text import grouped
-from ipctui.widgets.canvas import Line, Span, padded
+from ipctui.widgets.canvas import Frame, Line, Span, padded, width_of
 from ipctui.widgets.file import File, file_lines
-from ipctui.widgets.hexdump import Range, hex_lines
+from ipctui.widgets.hexdump import Range, bytes_per_row, hex_lines
 from ipctui.widgets.semaphore import Semaphore, semaphore_lines
 from ipctui.widgets.slots import Ring, Slot, slot_lines
 from ipctui.widgets.stage import Box, Stage
@@ -24,6 +25,8 @@ from ipctui.widgets.waiting import waiters
 
 _FADES = 2_000_000_000
 """Nanoseconds that fresh bytes take to fade."""
+_COST_AND_HOLDERS, _EXCERPT = 2, 3
+"""Lines for what a message costs and who has the segment mapped, and of its bytes."""
 _GAPS = (0, 1000, 4000, 20_000)
 
 
@@ -55,12 +58,18 @@ def boxes(state: LabState, view: View) -> list[Box]:
     if channel is None:
         return []
     facts = channel.facts
-    name = "no name" if not facts.get("links", 1) else channel.object
+    name = channel.object if facts.get("links", 1) else said(view.language, "no name")
+    # At 80x24 addresses, cost and bytes may have no line: the frame says where they are.
+    mapped = len({row["process"] for row in facts.get("mapped", ())})
     title: Line = [
         (name, "title" if facts.get("links", 1) else "warning"),
-        (f" {grouped(facts.get('size', 0))} B", "number"),
+        (f" {grouped(facts.get('size', 0))} B ", "number"),
+        (said(view.language, "mapped by {count}").format(count=mapped), "text"),
+        (f"  2 {said(view.language, 'shows all')}", "dim"),
     ]
-    wish = len(_essence(state, channel, view, 78, 40)) + 3
+    locks = sum(held.now.type == "semaphore" and not held.now.closed for held in state.channels.values())
+    own = 5 if "in" in facts else 4 if "views" in facts else 2
+    wish = own + locks + _COST_AND_HOLDERS + _EXCERPT
     return [
         Box(title, partial(_lines, state, channel, view), partial(_contents, state, channel, view), wish=min(wish, 14))
     ]
@@ -69,9 +78,11 @@ def boxes(state: LabState, view: View) -> list[Box]:
 def _lines(state: LabState, channel: Channel, view: View, width: int, height: int) -> list[Line]:
     """The essence, and as much of the hex dump as there is room for."""
     lines = _essence(state, channel, view, width, height)
+    if not channel.closed:
+        lines.append(_holders(channel, view, width))
     room = height - len(lines)
     if room > 0:
-        lines += _dump(channel, view, width)[:room]
+        lines += _excerpt(channel, view, width, room)
     return lines[:height]
 
 
@@ -112,7 +123,7 @@ def _essence(state: LabState, channel: Channel, view: View, width: int, height: 
         lines += _views(channel, view)
     elif "work" in facts:
         lines += _locks(state, channel, view, width)
-    return [*lines, _cost(state, view), _holders(channel, view)]
+    return [*lines, *_cost(state, view, width)]
 
 
 def _ring(channel: Channel, view: View) -> Ring:
@@ -143,9 +154,22 @@ def _race(state: LabState, channel: Channel, view: View, width: int) -> list[Lin
             (f"   {said(language, 'lost')} ", "text"),
             (f"{grouped(lost):>9}{share}", "error" if lost else "number"),
         ],
-        [(f"{said(language, 'lock')} {switch.upper()}", "held" if switch == "on" else "warning"), ("   l", "dim")],
+        [
+            (f"{said(language, 'lock')} {switch.upper()}", "held" if switch == "on" else "warning"),
+            (" (l)", "dim"),
+            *_window(state, language),
+        ],
     ]
     return [*lines, *semaphore_lines(semaphores(state, view), width, height=2, language=language)]
+
+
+def _window(state: LabState, language: str) -> list[Span]:
+    """What stands between load and store: so much computing, or the gate."""
+    given = state.header.parameters if state.header is not None else {}
+    if given.get("provoke") == "on":
+        return [(f"      {said(language, 'between load and store: the gate')}", "warning"), (" (8)", "dim")]
+    text = f"{said(language, 'between load and store')} {grouped(given.get('gap', 0))} µs"
+    return [(f"      {text}", "text"), (" (7)", "dim")]
 
 
 def _views(channel: Channel, view: View) -> list[Line]:
@@ -203,7 +227,7 @@ def _locks(state: LabState, channel: Channel, view: View, width: int) -> list[Li
     return [*semaphore_lines([*named, mutex], width, height=2, language=language), guarded]
 
 
-def _cost(state: LabState, view: View) -> Line:
+def _cost(state: LabState, view: View, width: int) -> list[Line]:
     """System calls a message, counted as the kernel's, and the processor time that the waiting takes."""
     calls = setup = messages = 0
     burned = []
@@ -213,33 +237,38 @@ def _cost(state: LabState, view: View) -> Line:
         calls += kernel_calls(process.counters.calls)
         setup += set_up_calls(process.counters.calls)
         messages += process.counters.sent
-        burned.append(f"{process.role} {_load(process)}")
-    each = f"{calls / messages:.2f}" if messages else "–"
-    return [
-        (f"{said(view.language, 'system calls a message')} ", "text"),
-        (each, "number"),
-        (f" ({said(view.language, 'set-up')} {setup})   CPU ", "dim"),
-        (" · ".join(burned), "number"),
+        share = None if process.exited is not None else processor_share(state.facts, process.name)
+        burned.append(f"{process.name} {'  –' if share is None else f'{share:>3} %'}")
+    # Where nobody sends anything the sum itself is told.
+    name, figure = (
+        ("system calls a message", f"{calls / messages:.2f}") if messages else ("system calls", grouped(calls))
+    )
+    asked: list[Span] = [
+        (f"{said(view.language, name)} ", "text"),
+        (figure, "number"),
+        (f" ({said(view.language, 'set-up')} {setup})", "dim"),
     ]
+    busy: list[Span] = [("CPU ", "dim"), (" · ".join(burned), "number")]
+    one = [*asked, ("   ", "dim"), *busy]
+    return [one] if width_of(one) <= width else [asked, busy]
 
 
-def _load(process: ProcessState) -> str:
-    """Processor time as a share of the time since its start; a dash before it is known."""
-    counters = process.counters
-    if counters is None or counters.cpu is None or counters.t <= process.started:
-        return "  –"
-    return f"{min(counters.cpu * 100 // (counters.t - process.started), 100):>3} %"
-
-
-def _holders(channel: Channel, view: View) -> Line:
-    """Who has it mapped, and where."""
+def _holders(channel: Channel, view: View, width: int) -> Line:
+    """Who has it mapped, and where; as many as fit, the others counted."""
     facts = channel.facts
     mapped = facts.get("mapped", ())
-    text = ", ".join(f"{row['process']} {row['start']:x} {row['permissions'][3:]}" for row in mapped)
-    spans: Line = [(f"{said(view.language, 'mapped by')} {len(mapped)}: ", "dim"), (text, "text")]
+    count = len({row["process"] for row in mapped})
+    spans: list[Span] = [(said(view.language, "mapped by {count}").format(count=count), "dim")]
     if facts.get("links", 1) == 0:
         gone = "another has the name" if facts.get("replaced") else "the name is gone"
         spans = [(f"{said(view.language, gone)} · ", "warning"), *spans]
+    for place, row in enumerate(mapped):
+        text = f"{row['process']} {row['start']:x} {row['permissions'][3:]}"
+        more: list[Span] = [(", " if place else ": ", "dim"), (text, "text" if row["pid"] else "warning")]
+        after = 0 if place == len(mapped) - 1 else len(f" +{len(mapped)} (2)")
+        if width_of([*spans, *more]) + after > width:
+            return [*spans, (f" +{len(mapped) - place} (2)", "warning")]
+        spans += more
     return spans
 
 
@@ -256,13 +285,35 @@ def _mapping(row: dict[str, Any]) -> Line:
 
 def _dump(channel: Channel, view: View, width: int) -> list[Line]:
     """The segment's bytes as they are in the file, each place with its name, what was just written lit."""
-    facts = channel.facts
-    fresh = {offset: (size, _age(at, view)) for offset, size, at in facts.get("fresh", ())}
+    return hex_lines(bytes.fromhex(channel.head), width, _ranges(channel, view))
+
+
+def _ranges(channel: Channel, view: View) -> list[Range]:
+    fresh = {offset: (size, _age(at, view)) for offset, size, at in channel.facts.get("fresh", ())}
     ranges = []
-    for name, offset, size in facts.get("layout", ()):
+    for name, offset, size in channel.facts.get("layout", ()):
         written, age = fresh.get(offset, (size, None))
         ranges.append(Range(offset, written, str(name), age))
-    return hex_lines(bytes.fromhex(channel.head), width, ranges)
+    return ranges
+
+
+def _excerpt(channel: Channel, view: View, width: int, height: int) -> list[Line]:
+    """The dump where it has few lines: the rows of the words, then those of the slots that were written last."""
+    data, ranges = bytes.fromhex(channel.head), _ranges(channel, view)
+    per_row = bytes_per_row(width, max((len(place.label) for place in ranges), default=0))
+    words = [place for place in ranges if not place.label.startswith("slot ")]
+    slots = [place for place in ranges if place.label.startswith("slot ") and place.age is not None]
+    chosen: dict[int, int] = {place.start: per_row for place in words}
+    room = height - len(chosen)
+    for place in sorted(slots, key=lambda slot: slot.age or 0.0):
+        rows = min(-(-place.size // per_row), room)
+        if rows > 0:
+            chosen[place.start] = rows * per_row
+            room -= rows
+    lines: list[Line] = []
+    for start, size in sorted(chosen.items()):
+        lines += hex_lines(data[start : start + size], width, ranges, origin=start, per_row=per_row)
+    return lines[:height]
 
 
 def _age(at: int, view: View) -> float:
@@ -282,16 +333,39 @@ def _other_gap(state: LabState, view: View) -> str:
     return f"set gap {next((gap for gap in _GAPS if gap > now), _GAPS[0])}"
 
 
+def _post_or_provoke(state: LabState, view: View) -> str:
+    if state.header is None or state.header.variant != "race":
+        return "post"
+    return f"set provoke {'off' if state.header.parameters.get('provoke') == 'on' else 'on'}"
+
+
 def _plain(command: str) -> Callable[[LabState, View], str]:
     return lambda state, view: command
 
 
-PANE = Stage(boxes, caption, "wide").pane(
-    Path(__file__).parent,
-    "the file, every mapping and its addresses, and the segment byte by byte",
-    Offer("l", "lock", "race: the lock on or off", command=_other_lock),
-    Offer("6", "unlink", "shm_unlink: the name is gone, the mappings live on", command=_plain("unlink")),
-    Offer("7", "gap", "race: a wider or narrower gap between load and store; restarts", command=_other_gap),
-    Offer("8", "post", "dead-owner: post the semaphore for its dead holder", command=_plain("post")),
-    Offer("9", "flat out", "everybody as fast as it goes", command=_plain("rate all 0")),
+_STAGE = Stage(boxes, caption, "wide")
+
+
+def _draw(state: LabState, view: View, width: int, height: int) -> Frame:
+    """The stage, why somebody sleeps in the language of the view: records tell it in English."""
+    return _STAGE.draw(worded(state, view.language), view, width, height)
+
+
+PANE = replace(
+    _STAGE.pane(
+        Path(__file__).parent,
+        "the file, every mapping and its addresses, and the segment byte by byte",
+        Offer("l", "lock", "race: the lock on or off", command=_other_lock),
+        Offer("6", "unlink", "shm_unlink: the name is gone, the mappings live on", command=_plain("unlink")),
+        Offer("7", "gap", "race: a wider or narrower gap between load and store; restarts", command=_other_gap),
+        Offer(
+            "8",
+            "post",
+            "dead-owner: post the semaphore for its dead holder; "
+            "race: the gate between load and store, where a turn is waited for (restarts)",
+            command=_post_or_provoke,
+        ),
+        Offer("9", "flat out", "everybody as fast as it goes", command=_plain("rate all 0")),
+    ),
+    draw=_draw,
 )

@@ -15,14 +15,18 @@ int main(int argc, char *argv[])
     const char *policy = argc > 1 ? argv[1] : "system";
     int in_turn = strcmp(policy, "one-at-a-time") == 0;
     sem_t *turn = sem_open("/turn", O_CREAT, 0600, 1);
-    sem_t *places = sem_open("/places", O_CREAT, 0600, 2);
+    sem_t *places = sem_open("/places", O_CREAT, 0600, 1);
     char data[LARGEST];
-    mqd_t q = mq_open(MAILBOX, O_CREAT | O_RDWR, 0600, &attr);
+    mqd_t q;
 
-    if (q == (mqd_t)-1 || turn == SEM_FAILED || places == SEM_FAILED)
+    if (turn == SEM_FAILED || places == SEM_FAILED)
+        return 1;
+    if (strcmp(policy, "two-processes") == 0)
+        sem_wait(places);               /* p1 and one more, no third */
+    q = mq_open(MAILBOX, O_CREAT | O_RDWR, 0600, &attr);
+    if (q == (mqd_t)-1)
         return 1;
     if (strcmp(policy, "send") == 0) {
-        sem_wait(places);               /* the sender takes a place, too */
         for (int i = 1; i <= 200; i++) {
             int size = snprintf(data, sizeof data, "p1:%d tick\n", i);
 
@@ -30,8 +34,6 @@ int main(int argc, char *argv[])
         }
         return 0;
     }
-    if (strcmp(policy, "two-processes") == 0)
-        sem_wait(places);               /* a third process sleeps here */
     for (;;) {
         if (in_turn)
             sem_wait(turn);             /* only one is in mq_receive */

@@ -1,0 +1,1 @@
+"""Remote procedure calls: ONC RPC over UDP and TCP, a matchmaker, and four semantics on a lossy road."""

@@ -1,0 +1,1 @@
+"""Data representation: one value as machines store it, on the wire, and in XDR."""

@@ -1,0 +1,48 @@
+"""What the tests of shared memory share: laboratories that are opened and closed, and a segment seen by an outsider."""
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ipctui.lab.launch import LauncherClient
+from ipctui.lab.parameters import settle
+from ipctui.lab.session import Lab
+from ipctui.mechanisms.shm.channel import CHANNEL
+from ipctui.trace.records import Channel
+from tests.lab.conftest import Bench, Open
+
+SHM = Path("/dev/shm")
+
+
+@contextmanager
+def laboratories() -> Iterator[Open]:
+    """Opens laboratories of shared memory: `shm(variant, slots=4)`; none of their names may be left."""
+    launcher = LauncherClient()
+    labs: list[Lab] = []
+
+    def open_lab(variant: str, **values: object) -> Bench:
+        chosen = next(one for one in CHANNEL.variants if one.name == variant)
+        settled = settle(CHANNEL.parameters(), chosen.values, [f"{name}={value}" for name, value in values.items()])
+        CHANNEL.check(chosen, settled)
+        labs.append(Lab(CHANNEL, chosen, settled, launcher))
+        return Bench(labs[-1])
+
+    yield open_lab
+    for lab in labs:
+        lab.close()
+    launcher.close()
+    mark = f"ipctui-{os.getpid()}-"
+    assert not [path.name for path in SHM.iterdir() if mark in path.name]
+
+
+def segment(lab: Bench) -> Channel:
+    """The session's segment as the pane has it."""
+    lab.until(lambda: any(held.now.type == "shm" for held in lab.lab.state.channels.values()), what="the segment")
+    return next(held.now for held in lab.lab.state.channels.values() if held.now.type == "shm" and not held.now.closed)
+
+
+def word(lab: Bench, offset: int) -> int:
+    """A word of the segment, read by an outsider."""
+    return int(struct.unpack("=q", Path(segment(lab).object).read_bytes()[offset : offset + 8])[0])

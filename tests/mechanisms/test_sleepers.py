@@ -1,0 +1,41 @@
+"""What a sleeper asked for is told whole, also of a call that began before anybody looked."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import Open
+from tests.mechanisms.laboratories import Laboratories
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def bench() -> Iterator[Open]:
+    """Opens laboratories of any mechanism."""
+    laboratories = Laboratories()
+    yield laboratories.open
+    laboratories.close()
+
+
+def test_both_of_a_deadlock_in_open_tell_what_they_open(bench: Open, tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    lab = bench("fifo", "deadlock", name=path)
+    for role, name in (("server", path), ("client", Path(f"{path}.back"))):
+        state = lab.until_state(role, "blocked", "open")
+        assert state.before is not None
+        assert state.before.args == f'"{name}", O_RDONLY'
+        assert state.object == str(name)
+        assert os.path.exists(name)
+
+
+def test_who_waits_for_a_semaphore_tells_which(bench: Open) -> None:
+    lab = bench("shm", "semaphores")
+    lab.until_state("consumer", "blocked", "sem_wait")
+    lab.do("hold consumer")
+    state = lab.until_state("producer", "blocked", "sem_wait")
+    assert state.before is not None
+    assert state.before.args.endswith('.empty"')
+    assert Path("/dev/shm", "sem." + state.before.args.strip('"/')).exists()
