@@ -24,7 +24,7 @@ bench: $(STAMP)
 	@$(BIN)/python -m tests.bench
 
 screenshots: $(STAMP)
-	@$(BIN)/python -m tests.pictures
+	@$(BIN)/python -m tests.pictures && $(BIN)/python -m tests.readme
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -1,6 +1,7 @@
 """The benchmarks that `make bench` prints: ratios within one run, processes pinned, the loops interleaved.
 
-Run `python -m tests.bench NAME…` for some of them: calls, start, keys, cpu, workers, flat, record, million.
+Run `python -m tests.bench NAME…` for some of them: calls, start, keys, cpu, workers, flat, record, million, shm,
+observing, rights.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench_time import bench_million, bench_record
+from tests.bench_cells import bench_cells
+from tests.bench_observing import bench_observing
+from tests.bench_opening import bench_opening
+from tests.bench_rights import bench_rights
+from tests.bench_rpc import bench_rpc
+from tests.bench_shm import bench_shm
+from tests.bench_time import bench_export, bench_million, bench_record
 
 _REPEATS = 15
 _CALLS = 12_000
@@ -326,6 +333,13 @@ def _rss(pid: int) -> int:
 BENCHES: dict[str, Callable[[], None]] = {
     "record": lambda: bench_record(row),
     "million": lambda: bench_million(row),
+    "export": lambda: bench_export(row),
+    "shm": lambda: bench_shm(row),
+    "rpc": lambda: bench_rpc(row),
+    "observing": lambda: bench_observing(row),
+    "opening": lambda: bench_opening(row, Terminal, _BARE_APP),
+    "cells": lambda: bench_cells(row, Terminal, _cpu_seconds),
+    "rights": lambda: bench_rights(row),
     "calls": bench_calls,
     "start": bench_start,
     "keys": bench_keys,

@@ -97,6 +97,18 @@ def _open(row: Row, path: Path) -> None:
     row(f"a million records, {kind}: the app playing, after 30 s", f"{memory / 1024:.0f} MB", "at most 300 MB")
 
 
+def bench_export(row: Row) -> None:
+    """A recording of a million records as a Perfetto trace and as text."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "million.jsonl.gz"
+        write(path, _MILLION)
+        for name, most in (("perfetto", "at most 20 s"), ("text", "")):
+            began = time.monotonic()
+            words = [sys.executable, "-m", "ipctui", "export", str(path), "--to", name, "-o", f"{folder}/{name}"]
+            subprocess.run(words, check=True)
+            row(f"a million records to {name}", f"{time.monotonic() - began:.1f} s", most)
+
+
 def main() -> None:
     """Index a recording and seek in it: seconds, slowest and median milliseconds, megabytes."""
     began = time.monotonic()

@@ -13,22 +13,45 @@ from ipctui.tui.snapshot import picture
 from ipctui.tui.themes import find_themes
 from ipctui.widgets.view import View
 from tests import recorded
+from tests.made import MADE, OTHERS
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture: of which recording, at its best moment, and how it is looked at."""
+    """A picture: of which recording, at its best moment, and how it is looked at; `look` says that in words."""
 
     file: str
     recording: str
-    selected: str = "parent"
+    selected: str = ""
     size: tuple[int, int] = (120, 36)
     theme: str = "dark"
     language: str = "en"
     zoom: str = ""
+    look: str = ""
 
+    @property
+    def mechanism(self) -> str:
+        """What was recorded."""
+        return MADE[self.recording].mechanism
+
+    @property
+    def variant(self) -> str:
+        """The variant that was recorded."""
+        arguments = MADE[self.recording].arguments
+        return arguments[arguments.index("--variant") + 1]
+
+    @property
+    def caption(self) -> str:
+        """What is to be seen, and how it is looked at."""
+        return f"{MADE[self.recording].about}{f' ({self.look})' if self.look else ''}"
+
+
+CROWDED = ("fifo-eight-writers", "mailbox-twelve", "direct-eight")
+"""Recordings that are there for the tests of small screens."""
+SELECTED = {"fifo-empty-reads": "reader", "fifo-nonblocking-open": "writer"}
+"""Who is selected in a picture, where it is not the first process."""
 
 PICTURES = (
     Picture("pipe-one-way.svg", "held", selected="child"),
@@ -38,9 +61,12 @@ PICTURES = (
     Picture("pipe-many-writers.svg", "torn"),
     Picture("pipe-packets.svg", "packets"),
     Picture("pipe-sigpipe.svg", "sigpipe"),
-    Picture("pipe-contents.svg", "hostile", zoom="contents"),
-    Picture("pipe-80x24-projector.svg", "held", selected="child", size=(80, 24), theme="projector"),
-    Picture("pipe-korean.svg", "held", selected="child", language="ko"),
+    Picture("pipe-contents.svg", "hostile", zoom="contents", look="enlarged, `2`"),
+    Picture(
+        "pipe-80x24-projector.svg", "held", selected="child", size=(80, 24), theme="projector", look="80x24, projector"
+    ),
+    Picture("pipe-korean.svg", "held", selected="child", language="ko", look="Korean"),
+    *(Picture(f"{name}.svg", name, selected=SELECTED.get(name, "")) for name in OTHERS if name not in CROWDED),
 )
 """Every picture, in the order of the README."""
 
@@ -48,9 +74,11 @@ PICTURES = (
 def drawn(wanted: Picture) -> str:
     """A picture as SVG."""
     themes, _ = find_themes(Path("/nonexistent"))
-    state = recorded.state_at(wanted.recording, recorded.MADE[wanted.recording].moment)
-    view = View(selected=wanted.selected, language=wanted.language, zoom=wanted.zoom, now=rounded(state.t))
-    return picture(state, catalogue.pane("pipe"), view, wanted.size, themes[wanted.theme])
+    made = MADE[wanted.recording]
+    state = recorded.state_at(wanted.recording, made.moment)
+    selected = wanted.selected or next(iter(state.processes), "")
+    view = View(selected=selected, language=wanted.language, zoom=wanted.zoom, now=rounded(state.t))
+    return picture(state, catalogue.pane(made.mechanism), view, wanted.size, themes[wanted.theme])
 
 
 def main() -> int:
@@ -59,6 +87,9 @@ def main() -> int:
     for wanted in PICTURES:
         write_picture(drawn(wanted), FOLDER / wanted.file)
         print(f"screenshots/{wanted.file}")
+    for stale in {path.name for path in FOLDER.iterdir()} - {wanted.file for wanted in PICTURES}:
+        (FOLDER / stale).unlink()
+        print(f"screenshots/{stale} removed")
     return 0
 
 

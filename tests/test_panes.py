@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from rich.cells import cell_len
 
-from ipctui.cli.picture import replayed, rounded
+from ipctui.cli.picture import rounded
 from ipctui.lab.state import LabState, ProcessState, cycle
-from ipctui.lab.summary import summary
 from ipctui.mechanisms import catalogue
-from ipctui.mechanisms.pipe.caption import caption
-from ipctui.trace.records import Channel, Summary
+from ipctui.trace.records import Channel
 from ipctui.trace.text import grouped
 from ipctui.tui.actions import ACTIONS
 from ipctui.tui.footer import screen_frame
-from ipctui.tui.roles import ROLES, no_color
+from ipctui.tui.roles import no_color
 from ipctui.tui.snapshot import PictureApp
 from ipctui.tui.themes import find_themes
 from ipctui.widgets.canvas import Canvas, Frame
@@ -33,8 +26,9 @@ from ipctui.widgets.gauge import is_full
 from ipctui.widgets.view import View
 from ipctui.widgets.words import STATE_GLYPHS, STATE_ROLES, word
 from tests import pictures, recorded
+from tests.made import PIPE
 
-PANE = catalogue.pane("pipe")
+PANE, caption = catalogue.pane("pipe"), catalogue.caption("pipe")
 ZOOMS = ("", *(offer.zoom for offer in PANE.offers if offer.zoom))
 THEMES = find_themes(Path("/nonexistent"))[0]
 MOMENTS = 24
@@ -49,7 +43,7 @@ def shown(name: str, seconds: float, size: tuple[int, int], **view: Any) -> Fram
 
 
 def at_its_moment(name: str) -> LabState:
-    return recorded.state_at(name, recorded.MADE[name].moment)
+    return recorded.state_at(name, PIPE[name].moment)
 
 
 # Pictures
@@ -77,7 +71,7 @@ def _case(recording: str, wide: bool = False, theme: str = "dark", look: str = "
 
 
 CASES = (
-    *(_case(name) for name in recorded.MADE),
+    *(_case(name) for name in PIPE),
     *(_case(name, wide=True) for name in ("held", "two-way", "forgotten-end", "deadlock", "torn", "packets")),
     Case("held", (200, 60)),
     _case("held", theme="projector"),
@@ -108,7 +102,7 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_pictures(case: Case, snap_compare: Any) -> None:
-    frame = shown(case.recording, recorded.MADE[case.recording].moment, case.size, **dict(case.view))
+    frame = shown(case.recording, PIPE[case.recording].moment, case.size, **dict(case.view))
     theme = THEMES[case.theme]
     styles = no_color(theme.styles) if case.uncoloured else theme.styles
     assert snap_compare(PictureApp(frame, theme, styles, "ipctui"), terminal_size=case.size)
@@ -116,10 +110,10 @@ def test_pictures(case: Case, snap_compare: Any) -> None:
 
 def test_the_pictures_cover_every_recording_part_and_listing() -> None:
     looks = [dict(case.view) for case in CASES]
-    assert {case.recording for case in CASES} == set(recorded.MADE)
+    assert {case.recording for case in CASES} == set(PIPE)
     assert {look.get("zoom", "") for look in looks} == set(ZOOMS)
     assert {look.get("listing", "python") for look in looks} == {"python", "c"}
-    variants = {recorded.recording(name).header.variant for name in recorded.MADE}
+    variants = {recorded.recording(name).header.variant for name in PIPE}
     assert variants == {variant.name for variant in catalogue.channel("pipe").variants}
     assert len({case.id for case in CASES}) == len(CASES)
 
@@ -137,7 +131,7 @@ def test_no_screenshot_is_left_over() -> None:
 # What must be there at 80x24
 
 
-@pytest.fixture(params=list(recorded.MADE))
+@pytest.fixture(params=list(PIPE))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -145,7 +139,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def test_every_state_is_told_by_glyph_word_and_operation(name: str) -> None:
     state = at_its_moment(name)
     for role, process in state.processes.items():
-        text = squeezed(shown(name, recorded.MADE[name].moment, (80, 24), selected=role))
+        text = squeezed(shown(name, PIPE[name].moment, (80, 24), selected=role))
         assert words_of(process) in text
 
 
@@ -169,15 +163,15 @@ def test_every_reason_is_whole_as_far_as_it_goes(name: str) -> None:
         if now is None or now.state != "blocked" or process.exited is not None:
             continue
         assert now.reason
-        rows = [*parts(shown(name, recorded.MADE[name].moment, (80, 24), selected=role), "blocked")]
+        rows = [*parts(shown(name, PIPE[name].moment, (80, 24), selected=role), "blocked")]
         said = squeeze(" ".join(rows))
         assert squeeze(re.split(r" \(| at |; | while ", now.reason)[0]) in said
-        assert now.wchan in shown(name, recorded.MADE[name].moment, (80, 24), selected=role).text()
+        assert (now.wchan or "no wchan") in shown(name, PIPE[name].moment, (80, 24), selected=role).text()
 
 
 def test_fill_slots_and_holders_are_there(name: str) -> None:
     state = at_its_moment(name)
-    text = shown(name, recorded.MADE[name].moment, (80, 24)).text()
+    text = shown(name, PIPE[name].moment, (80, 24)).text()
     for channel in living(state):
         assert channel.object in text
         if channel.used is None or channel.capacity is None:
@@ -194,7 +188,7 @@ def test_fill_slots_and_holders_are_there(name: str) -> None:
 def test_descriptors_and_counts_are_there(name: str) -> None:
     state = at_its_moment(name)
     for role, process in state.processes.items():
-        text = shown(name, recorded.MADE[name].moment, (80, 24), selected=role).text()
+        text = shown(name, PIPE[name].moment, (80, 24), selected=role).text()
         if process.exited is not None:
             assert "all ends closed" in text
         for row in process.descriptors if process.exited is None else ():
@@ -279,94 +273,6 @@ def test_states_are_told_apart_without_colour() -> None:
     assert len(set(STATE_ROLES.values())) == len(STATE_ROLES)
 
 
-# What holds at every size and moment
-
-SIZES = st.tuples(st.integers(80, 200), st.integers(24, 60))
-VIEWS = st.fixed_dictionaries(
-    {
-        "language": st.sampled_from(["en", "ko"]),
-        "zoom": st.sampled_from(ZOOMS),
-        "listing": st.sampled_from(["python", "c"]),
-        "paused": st.booleans(),
-        "filter": st.sampled_from(["", "write", "한글", "no such call"]),
-        "scroll": st.sampled_from([0, 1, 7, 1000]),
-    }
-)
-STEPS = st.integers(1, MOMENTS)
-many_sizes = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
-)
-
-
-@many_sizes
-@given(st.sampled_from(list(recorded.MADE)), STEPS, SIZES, VIEWS, st.booleans(), st.data())
-def test_every_row_is_as_wide_as_the_frame(
-    name: str, step: int, size: tuple[int, int], view: dict[str, Any], ascii: bool, data: st.DataObject
-) -> None:
-    state = recorded.state_at(name, moment(name, step))
-    selected = data.draw(st.sampled_from(["", *state.processes]))
-    frame = shown(name, moment(name, step), size, selected=selected, ascii=ascii, **view)
-    assert (frame.width, len(frame.rows)) == size
-    for row in frame.rows:
-        assert sum(cell_len(text) for text, _ in row) == size[0]
-        assert cell_len("".join(text for text, _ in row)) == size[0]
-        assert {role for _, role in row} <= set(ROLES)
-    for char in set(frame.text()) - {"\n"}:
-        assert unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"), f"U+{ord(char):04X}"
-    for hit in frame.hits:
-        assert 0 <= hit.x < hit.x + hit.width <= size[0]
-        assert 0 <= hit.y < hit.y + hit.height <= size[1]
-
-
-@many_sizes
-@given(st.sampled_from(list(recorded.MADE)), STEPS, SIZES, VIEWS)
-def test_ascii_means_ascii(name: str, step: int, size: tuple[int, int], view: dict[str, Any]) -> None:
-    look = {**view, "language": "en"}
-    plain = shown(name, moment(name, step), size, ascii=True, **look).text()
-    assert plain.isascii()
-    if name == "hostile" or view["filter"] == "한글":
-        return
-    # What has no stand-in becomes "?": that may be a message's characters, and no glyph of the drawing.
-    rich = shown(name, moment(name, step), size, **look).text()
-    assert plain.count("?") == rich.count("?")
-
-
-@many_sizes
-@given(st.sampled_from(list(recorded.MADE)), STEPS, SIZES, st.sampled_from(["en", "ko"]))
-def test_drawing_is_a_function(name: str, step: int, size: tuple[int, int], language: str) -> None:
-    first = shown(name, moment(name, step), size, language=language)
-    assert shown(name, moment(name, step), size, language=language) == first
-
-
-# The recordings themselves
-
-
-def test_a_recording_is_small_whole_and_made_as_it_says(name: str) -> None:
-    raw = recorded.path(name).read_bytes()
-    assert len(raw) <= recorded.LARGEST
-    assert raw[4:8] == b"\0\0\0\0", "gzip keeps no time: the same lines make the same file"
-    recording = recorded.recording(name)
-    assert recording.problems == ()
-    arguments = recorded.MADE[name].arguments
-    assert recording.header.variant == arguments[arguments.index("--variant") + 1]
-    assert isinstance(recording.records[-1], Summary)
-    assert recorded.MADE[name].moment < recorded.last_moment(name)
-
-
-def test_the_summary_is_computed_again_from_the_recording(name: str) -> None:
-    told = recorded.recording(name).records[-1]
-    assert isinstance(told, Summary)
-    state = replayed(recorded.recording(name), None)
-    again = summary(state, catalogue.channel("pipe"))
-    assert (again.processes, again.channels, again.proofs) == (told.processes, told.channels, told.proofs)
-
-
-def test_no_recording_is_left_over_and_none_holds_a_raw_escape() -> None:
-    assert {path.name for path in recorded.FOLDER.iterdir()} == {recorded.path(name).name for name in recorded.MADE}
-    for name in recorded.MADE:
-        assert b"\x1b" not in gzip.decompress(recorded.path(name).read_bytes())
-
-
 def moment(name: str, step: int) -> float:
     return recorded.last_moment(name) * step / MOMENTS
 
@@ -387,20 +293,3 @@ def squeeze(text: str) -> str:
 
 def squeezed(frame: Frame) -> str:
     return squeeze(frame.text())
-
-
-# The README
-
-
-def test_the_readme_has_the_table_of_keys_and_the_pictures() -> None:
-    readme = (pictures.FOLDER.parent / "README.md").read_text(encoding="utf-8")
-    offers = {offer.key: f"{offer.name}: {offer.about}" for offer in PANE.offers}
-    for action in ACTIONS:
-        about = offers[action.shown] if action.id.startswith("offer-") else action.sentence("en")
-        assert f"| `{action.shown}` | {about} |" in readme
-    for parameter in catalogue.channel("pipe").parameters():
-        assert f"| `{parameter.name}` |" in readme
-        assert f"| {parameter.about} |" in readme
-    for variant in catalogue.channel("pipe").variants:
-        assert f"| `{variant.name}` | {variant.about} |" in readme
-    assert set(re.findall(r"screenshots/([\w-]+\.svg)", readme)) == {picture.file for picture in pictures.PICTURES}
