@@ -87,12 +87,12 @@ def arrived(lab: Bench, cell: str) -> list[int]:
 
 
 def quick(cells: Open, carrier: str, **values: object) -> Bench:
-    return cells(carrier, **{"rate": 100, "receive": 150, **values})
+    return cells(carrier, **{"rate": 30, "receive": 45, **values})
 
 
 def until_offered(lab: Bench, count: int, which: tuple[str, ...] = SENDERS) -> None:
     before = {name: done(lab, name).offered for name in which}
-    lab.until(lambda: all(done(lab, name).offered >= before[name] + count for name in which), 15, "offers")
+    lab.until(lambda: all(done(lab, name).offered >= before[name] + count for name in which), 40, "offers")
 
 
 def counted(lab: Bench) -> None:

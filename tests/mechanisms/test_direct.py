@@ -143,7 +143,7 @@ def test_every_link_is_named_on_a_small_pane_or_a_key_away(direct: Open, senders
     picture = PANE.draw(lab.lab.state, View(now=lab.lab.now()), 80, 21).text()
     boxes = [line for line in picture.splitlines() if line.startswith("│")]
     shown = [name for name in names if any(re.search(rf"(?<!\w){re.escape(name)}", line) for line in boxes)]
-    hidden = re.search(r"\+([0-9]+) more", picture)
+    hidden = re.search(r"\+([0-9]+) more", "\n".join(boxes))
     assert len(shown) + (int(hidden[1]) if hidden else 0) == senders
     everything = "\n".join(
         PANE.draw(lab.lab.state, View(now=lab.lab.now(), zoom="contents", scroll=-scroll), 80, 21).text()
