@@ -11,11 +11,8 @@ STAMP  := $(VENV)/.ready
 run: $(STAMP)
 	@$(BIN)/python -m ipctui
 
-# Real processes on a busy machine: what fails beside others is told, and decided by a second run of it alone.
 test: lint
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup || { \
-	  echo "the tests that failed are run once more, by themselves"; \
-	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
