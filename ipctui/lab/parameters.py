@@ -67,6 +67,15 @@ class Parameter:
         return f"{kind} from {self.low:,g} to {self.high:,.0f}{unit}{origin}"
 
 
+BEGINNING = Parameter(
+    "start",
+    "running",
+    "whether the workers begin held, before their first call",
+    choices=("running", "held"),
+)
+"""What every mechanism has: a session may begin with everybody at the gate."""
+
+
 def number(text: str, whole: bool) -> int | float | None:
     """A number as people write it (`64`, `64k`, `1_000`, `4,096`), or None."""
     plain = text.strip().replace(",", "").replace("_", "").lower()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from ipctui.lab.fold import key
 from ipctui.lab.state import LabState, ProcessState, cycle
 from ipctui.trace.records import State
+from ipctui.trace.text import grouped
 from ipctui.widgets.card import operation_text
 from ipctui.widgets.language import in_language
 
@@ -164,3 +165,24 @@ def ended(state: LabState, korean: bool) -> str:
     if not state.processes or any(process.exited is None for process in state.processes.values()):
         return ""
     return "모두 끝났다. r로 다시 시작한다." if korean else "Everybody has ended. r restarts."
+
+
+def torn(state: LabState, korean: bool) -> str:
+    """Messages came in pieces, while nobody is held: then what the holding does is the news."""
+    if any(is_held(state, role) for role in state.processes):
+        return ""
+    for process in state.processes.values():
+        counters = process.counters
+        if counters is None or counters.received <= counters.whole:
+            continue
+        torn, every = grouped(counters.received - counters.whole), grouped(counters.received)
+        if korean:
+            return (
+                f"받은 메시지 {every}개 중 {torn}개가 찢어졌다: PIPE_BUF(4,096바이트)보다 큰 write 사이에는 다른 "
+                "프로세스의 바이트가 끼어들 수 있다. [ 로 메시지를 줄여 보라."
+            )
+        return (
+            f"{torn} of {every} messages came torn: between the bytes of a write larger than PIPE_BUF (4,096) the "
+            "kernel may put another's. [ makes messages smaller."
+        )
+    return ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
-from ipctui.lab.parameters import Parameter, UsageError
+from ipctui.lab.parameters import BEGINNING, Parameter, UsageError
 from ipctui.mechanisms.alpc.handshake import Memory
 from ipctui.mechanisms.alpc.looker import Looker
 from ipctui.trace.records import Count, Counters, Record
@@ -97,12 +97,7 @@ class Alpc:
                 choices=("granted", "withheld"),
             ),
             Parameter("messages", 0, "messages that each client sends, 0 for no end", 0, 10**12),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ipctui.kernel import mqueue
 from ipctui.lab.channel import Observer, Plan, Variant
-from ipctui.lab.parameters import Parameter
+from ipctui.lab.parameters import BEGINNING, Parameter
 from ipctui.mechanisms.sync.carriers import HEADER_ROOM, LARGEST, Cell, given_of, names_of, trees_of
 from ipctui.mechanisms.sync.channel import check_size, unavailable
 from ipctui.mechanisms.sync.counts import count, proofs, totals
@@ -63,12 +63,7 @@ class Buffering:
             ),
             Parameter("limit", 64, "memory that the unbounded queue may take", 1, 4096, "MiB"),
             Parameter("messages", 0, "messages that each producer offers, 0 for no end", 0, 10**12),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

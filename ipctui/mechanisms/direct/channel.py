@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
-from ipctui.lab.parameters import Parameter, UsageError
+from ipctui.lab.parameters import BEGINNING, Parameter, UsageError
 from ipctui.mechanisms.direct.looker import Looker
 from ipctui.trace.records import Call, Counters, Process, Record
 from ipctui.trace.records import Channel as ChannelRecord
@@ -59,12 +59,7 @@ class Direct:
             ),
             Parameter("messages", 0, "messages that each sender sends, 0 for no end", 0, 10**12),
             Parameter("producers", 2, "senders (asymmetric, rename)", 1, 12),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

@@ -12,7 +12,7 @@ from ipctui.lab.state import LabState, ProcessState, cycle
 from ipctui.trace.records import Channel, State
 from ipctui.trace.text import grouped
 from ipctui.widgets.card import operation_text
-from ipctui.widgets.sentences import blocked, failed, first_of, is_held, stepping, stopped
+from ipctui.widgets.sentences import blocked, failed, first_of, is_held, stepping, stopped, torn
 
 _LONGEST = 21
 """Characters of a name that a narrow box has room for."""
@@ -28,7 +28,7 @@ def caption(state: LabState, language: str) -> str:
         stepping,
         _waits_in_open,
         _own_message,
-        _torn,
+        torn,
         _keeps_itself_waiting,
         _kept_full,
         _empty,
@@ -171,26 +171,6 @@ def _own_message(state: LabState, korean: bool) -> str:
         return (
             f"{role} has read its own message {grouped(times)} times: a FIFO does not know who wrote, it gives to "
             "whoever reads first. Both ways through one FIFO need turns (half duplex)."
-        )
-    return ""
-
-
-def _torn(state: LabState, korean: bool) -> str:
-    if any(is_held(state, role) for role in state.processes):
-        return ""
-    for process in state.processes.values():
-        counters = process.counters
-        if counters is None or counters.received <= counters.whole:
-            continue
-        torn, every = grouped(counters.received - counters.whole), grouped(counters.received)
-        if korean:
-            return (
-                f"받은 메시지 {every}개 중 {torn}개가 찢어졌다: PIPE_BUF(4,096바이트)보다 큰 write 사이에는 다른 "
-                "프로세스의 바이트가 끼어들 수 있다. [ 로 메시지를 줄여 보라."
-            )
-        return (
-            f"{torn} of {every} messages came torn: between the bytes of a write larger than PIPE_BUF (4,096) the "
-            "kernel may put another's. [ makes messages smaller."
         )
     return ""
 

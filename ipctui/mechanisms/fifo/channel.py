@@ -12,7 +12,7 @@ from typing import Any
 
 from ipctui.kernel.files import listed
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
-from ipctui.lab.parameters import Parameter, UsageError, printable
+from ipctui.lab.parameters import BEGINNING, Parameter, UsageError, printable
 from ipctui.lab.streams import largest_capacity
 from ipctui.mechanisms.fifo.look import Looker
 from ipctui.trace.records import Call, Counters, Record, State
@@ -88,12 +88,7 @@ class Fifo:
                 origin="a path; a temporary one when none is given",
                 text=_wrong_path,
             ),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ipctui.kernel import libc
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
-from ipctui.lab.parameters import Parameter, UsageError
+from ipctui.lab.parameters import BEGINNING, Parameter, UsageError
 from ipctui.mechanisms.io import measures
 from ipctui.mechanisms.io.looker import Looker
 from ipctui.trace.records import Counters, Record
@@ -75,12 +75,7 @@ class InputOutput:
                 "what completes reads in async-nonblocking: io_uring, or POSIX AIO; auto takes the first that works",
                 choices=("auto", "io_uring", "aio"),
             ),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

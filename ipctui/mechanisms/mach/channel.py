@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
-from ipctui.lab.parameters import Parameter, UsageError
+from ipctui.lab.parameters import BEGINNING, Parameter, UsageError
 from ipctui.mechanisms.mach.looker import Looker
 from ipctui.mechanisms.mach.memory import Memory
 from ipctui.mechanisms.mach.program import MOST_RIGHTS
@@ -104,12 +104,7 @@ class Mach:
             ),
             Parameter("patience", 300, "milliseconds until a send times out (full-queue)", 1, 10_000, "ms"),
             Parameter("messages", 0, "messages that each sender sends, 0 for no end", 0, 10**12),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

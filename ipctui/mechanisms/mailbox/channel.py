@@ -11,7 +11,7 @@ from typing import Any
 
 from ipctui.kernel import mqueue
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
-from ipctui.lab.parameters import Parameter, UsageError
+from ipctui.lab.parameters import BEGINNING, Parameter, UsageError
 from ipctui.mechanisms.mailbox.commands import COMMANDS, POLICIES
 from ipctui.mechanisms.mailbox.looker import Looker
 from ipctui.mechanisms.mailbox.order import follow
@@ -118,12 +118,7 @@ class Mailbox:
                 origin="a slash and a name, for example /orders (mq_overview(7)); nothing for a name of our own",
                 text=lambda text: mqueue.why_no_name(text) if text else "",
             ),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

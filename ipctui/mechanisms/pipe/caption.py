@@ -10,7 +10,7 @@ from ipctui.lab.state import LabState, cycle
 from ipctui.trace.records import Channel, State
 from ipctui.trace.text import grouped
 from ipctui.widgets.card import operation_text
-from ipctui.widgets.sentences import blocked, failed, first_of, is_held, killed, polling, stepping, stopped
+from ipctui.widgets.sentences import blocked, failed, first_of, is_held, killed, polling, stepping, stopped, torn
 
 
 def caption(state: LabState, language: str) -> str:
@@ -23,7 +23,7 @@ def caption(state: LabState, language: str) -> str:
         failed,
         stopped,
         stepping,
-        _torn,
+        torn,
         _blocked_writer,
         _blocked_reader,
         polling,
@@ -90,27 +90,6 @@ def _killed_by_write(state: LabState, korean: bool) -> str:
         if korean:
             return f"{process.role}는 읽는 쪽이 없는 파이프에 썼고, 커널이 SIGPIPE로 끝냈다. r로 다시 시작한다."
         return f"{process.role} wrote to a pipe that nobody can read: the kernel killed it with SIGPIPE. r restarts."
-    return ""
-
-
-def _torn(state: LabState, korean: bool) -> str:
-    """Messages in pieces, while nobody is held: then what the holding does is the news."""
-    if any(is_held(state, role) for role in state.processes):
-        return ""
-    for process in state.processes.values():
-        counters = process.counters
-        if counters is None or counters.received <= counters.whole:
-            continue
-        torn, all_of_them = grouped(counters.received - counters.whole), grouped(counters.received)
-        if korean:
-            return (
-                f"받은 메시지 {all_of_them}개 중 {torn}개가 찢어졌다: PIPE_BUF(4,096바이트)보다 큰 write 사이에는 "
-                "다른 프로세스의 바이트가 끼어들 수 있다. [ 로 메시지를 줄여 보라."
-            )
-        return (
-            f"{torn} of {all_of_them} messages came torn: between the bytes of a write larger than PIPE_BUF (4,096) "
-            "the kernel may put another's. [ makes messages smaller."
-        )
     return ""
 
 

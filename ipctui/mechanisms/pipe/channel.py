@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
-from ipctui.lab.parameters import Parameter, UsageError
+from ipctui.lab.parameters import BEGINNING, Parameter, UsageError
 from ipctui.lab.streams import largest_capacity
 from ipctui.mechanisms.pipe.look import Looker
 from ipctui.trace.records import Counters, Record, State
@@ -82,12 +82,7 @@ class Pipe:
                 "what a write to a pipe without reader does: kill the writer, or fail with EPIPE",
                 choices=("default", "ignore"),
             ),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

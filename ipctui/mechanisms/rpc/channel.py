@@ -11,7 +11,7 @@ from typing import Any
 
 from ipctui.kernel.ports import port_free, unprivileged_start, why_not_port
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
-from ipctui.lab.parameters import Parameter, UsageError
+from ipctui.lab.parameters import BEGINNING, Parameter, UsageError
 from ipctui.mechanisms.rpc.looker import Looker
 from ipctui.mechanisms.rpc.memory import remember, totals
 from ipctui.trace.records import Counters, Record
@@ -99,12 +99,7 @@ class Rpc:
                 low,
             ),
             Parameter("messages", 0, "calls that the client makes, 0 for no end", 0, 10**12),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ipctui.kernel.shared_memory import FOLDER, free_bytes
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
-from ipctui.lab.parameters import Parameter, UsageError
+from ipctui.lab.parameters import BEGINNING, Parameter, UsageError
 from ipctui.mechanisms.shm import facts as proofs
 from ipctui.mechanisms.shm.looker import Looker
 from ipctui.mechanisms.shm.program import dead_owner_layout, private_layout, race_layout, ring_layout
@@ -115,12 +115,7 @@ class SharedMemory:
                 origin="/NAME",
                 text=name_error,
             ),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ipctui.kernel.ports import START, unprivileged_start, why_not_port
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
-from ipctui.lab.parameters import Parameter, UsageError
+from ipctui.lab.parameters import BEGINNING, Parameter, UsageError
 from ipctui.mechanisms.socket.looker import Looker
 from ipctui.mechanisms.socket.memory import Memory
 from ipctui.trace.records import Counters, Record
@@ -107,12 +107,7 @@ class Socket:
             ),
             Parameter("loop", "on", "IP_MULTICAST_LOOP of the sender (multicast)", choices=("on", "off")),
             Parameter("messages", 0, "messages that each sender sends, 0 for no end", 0, 10**12),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ipctui.kernel import mqueue, semaphore_sets
 from ipctui.lab.channel import Observer, Plan, Variant
-from ipctui.lab.parameters import Parameter, UsageError
+from ipctui.lab.parameters import BEGINNING, Parameter, UsageError
 from ipctui.lab.streams import largest_capacity
 from ipctui.mechanisms.sync.carriers import HEADER_ROOM, LARGEST, PAGE, Cell, given_of, names_of, trees_of
 from ipctui.mechanisms.sync.counts import count, proofs, totals
@@ -72,12 +72,7 @@ class Sync:
             Parameter("pipe", PAGE, "bytes that the pipe holds (pipe)", PAGE, most, "bytes", origin),
             Parameter("limit", 64, "memory that the growing queue may take (unbounded)", 1, 4096, "MiB"),
             Parameter("messages", 0, "messages that each sender offers, 0 for no end", 0, 10**12),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

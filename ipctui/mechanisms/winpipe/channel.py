@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
-from ipctui.lab.parameters import Parameter
+from ipctui.lab.parameters import BEGINNING, Parameter
 from ipctui.mechanisms.winpipe.looker import Looker
 from ipctui.mechanisms.winpipe.memory import Memory
 from ipctui.trace.records import Counters, Record
@@ -80,12 +80,7 @@ class Winpipe:
             Parameter("instances", 1, "instances of the name (named)", 1, 12),
             Parameter("talk", 20, "bursts of three messages until a client hangs up", 1, 10**9),
             Parameter("busy", 50, "milliseconds from the first bytes to the read (named)", 0, 5000, "ms"),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from ipctui.kernel.ports import why_not_port
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
-from ipctui.lab.parameters import Parameter, UsageError, printable
+from ipctui.lab.parameters import BEGINNING, Parameter, UsageError, printable
 from ipctui.lab.told import heard
 from ipctui.mechanisms.xdr.looker import Looker
 from ipctui.mechanisms.xdr.machines import KINDS, MACHINES, THIS, Kind, parsed
@@ -59,12 +59,7 @@ class Xdr:
             Parameter("receiver", _SWAPPED, f"the machine that the receiver reads as: {like}", choices=machines),
             Parameter("port", 0, "the receiver's UDP port, 0 for any", 0, 65535),
             Parameter("messages", 0, "values that are sent, 0 for no end", 0, 10**12),
-            Parameter(
-                "start",
-                "running",
-                "whether the workers begin held, before their first call",
-                choices=("running", "held"),
-            ),
+            BEGINNING,
         )
 
     def unavailable(self) -> str | None:
