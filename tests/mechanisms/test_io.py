@@ -268,7 +268,9 @@ def calls_seen(text: str, pid: int) -> Counter[tuple[str, int]]:
 
 
 @pytest.mark.strace
-@pytest.mark.parametrize("way", ["sync-blocking", "sync-nonblocking", "async-blocking", "async-nonblocking"])
+@pytest.mark.parametrize(
+    "way", ["sync-blocking", "sync-nonblocking", "async-blocking", "async-nonblocking", "signal-driven"]
+)
 def test_the_calls_shown_are_those_that_strace_sees(way: str, tmp_path: Path) -> None:
     if (why := why_no_strace()) is not None:
         pytest.skip(why)
