@@ -46,3 +46,17 @@ def segment(lab: Bench) -> Channel:
 def word(lab: Bench, offset: int) -> int:
     """A word of the segment, read by an outsider."""
     return int(struct.unpack("=q", Path(segment(lab).object).read_bytes()[offset : offset + 8])[0])
+
+
+def hold_without_mutex(lab: Bench, role: str) -> None:
+    """Hold a process of `semaphores` and step it on until it has no mutex in hand, wherever the hold caught it."""
+    assert lab.do(f"hold {role}") == "done"
+
+    def stands() -> bool:
+        asleep = lab.is_in(role, "blocked", "sem_wait") and "mutex" not in (lab.state(role).reason or "mutex")
+        return asleep or lab.is_in(role, "held")
+
+    lab.until(stands, what=f"{role} held, or asleep before the ring's own semaphore")
+    while lab.is_in(role, "held") and not lab.is_in(role, "held", "sem_wait"):
+        assert lab.do(f"step {role}") == "done"
+        lab.until(stands, what=f"{role} held again")

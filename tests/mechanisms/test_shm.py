@@ -13,7 +13,7 @@ import pytest
 from ipctui.lab.parameters import UsageError
 from ipctui.mechanisms.shm.caption import caption
 from tests.lab.conftest import Open
-from tests.mechanisms.segments import laboratories, segment, word
+from tests.mechanisms.segments import hold_without_mutex, laboratories, segment, word
 
 pytestmark = pytest.mark.real
 
@@ -27,9 +27,7 @@ def shm() -> Iterator[Open]:
 
 def test_holding_the_consumer_fills_the_ring_but_for_one_slot_and_the_kernel_blocks_the_producer(shm: Open) -> None:
     lab = shm("semaphores", rate=50)
-    # Held asleep before `full` it has given all slots back; held before a post it would have one in hand.
-    lab.until_state("consumer", "blocked", "sem_wait")
-    lab.do("hold consumer")
+    hold_without_mutex(lab, "consumer")
     state = lab.until_state("producer", "blocked", "sem_wait")
     assert state.syscall == "futex"
     assert state.wakers == ("consumer",)
@@ -227,8 +225,7 @@ def test_cut_by_a_stranger_the_worker_dies_of_sigbus_and_the_lab_goes_on(shm: Op
 
 def test_a_foreign_process_finds_the_items_where_the_pane_says(shm: Open) -> None:
     lab = shm("semaphores", rate=50)
-    lab.until_state("consumer", "blocked", "sem_wait")
-    lab.do("hold consumer")
+    hold_without_mutex(lab, "consumer")
     lab.until(lambda: segment(lab).used == 7)
     with open(segment(lab).object, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as memory:
         out = struct.unpack_from("=q", memory, 64)[0]

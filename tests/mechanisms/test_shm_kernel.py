@@ -18,7 +18,7 @@ import pytest
 from ipctui.mechanisms.shm.caption import caption
 from ipctui.mechanisms.shm.facts import kernel_calls
 from tests.lab.conftest import Bench, Open, waited
-from tests.mechanisms.segments import laboratories, segment, word
+from tests.mechanisms.segments import hold_without_mutex, laboratories, segment, word
 
 pytestmark = pytest.mark.real
 
@@ -121,7 +121,7 @@ def test_strace_sees_the_futex_calls_that_the_trace_counts_with_semaphores(shm: 
 def test_strace_sees_no_futex_while_nobody_must_sleep(shm: Open, tmp_path: Path) -> None:
     lab = shm("semaphores", rate=0, slots=64)
     lab.until(lambda: lab.count("consumer", "sem_post") > 5, 10)
-    lab.do("hold consumer")
+    hold_without_mutex(lab, "consumer")
     lab.until(lambda: (segment(lab).used or 0) > 55 and lab.is_in("producer", "blocked", "sem_wait"), 10)
     assert lab.is_in("consumer", "held")
     lab.do("hold producer")
@@ -180,8 +180,7 @@ def test_a_program_in_c_finds_in_and_out_and_the_slots_and_the_pane_tells_of_it(
     assert done.returncode == 0, done.stderr
     name = f"/ring-{os.getpid()}-{time.monotonic_ns()}"
     lab = shm("semaphores", rate=50, name=name)
-    lab.until_state("consumer", "blocked", "sem_wait", 10)
-    lab.do("hold consumer")
+    hold_without_mutex(lab, "consumer")
     lab.until(lambda: segment(lab).used == 7 and lab.is_in("producer", "blocked"), 10)
     assert segment(lab).object == f"/dev/shm{name}"
     with subprocess.Popen([program, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as foreign:
