@@ -31,22 +31,17 @@ def crowded() -> list[tuple[str, str, int]]:
 def bench_observing(row: Row) -> None:
     """CPU time by /proc/PID/stat over ten seconds at 120x36, running beside the same pane with everybody held.
 
-    What runs flat out by its defaults is measured at 20 messages a second, and again as it is: there the cost is that
-    of telling some thousands of calls a second, for which the flat-out bound holds.
+    The last row is what it costs to be told of some thousands of calls a second, for which the flat-out bound holds.
     """
-    for name, variant, processes in crowded():
-        channel = catalogue.channel(name)
-        chosen = next(one for one in channel.variants if one.name == variant)
-        flat = settle(channel.parameters(), chosen.values, []).get("rate") == 0
-        for more, bound in (
-            ((("--set", "rate=20"), _BOUND), ((), "at most +35 %, flat out")) if flat else (((), _BOUND),)
-        ):
-            idle, busy = _shares(name, variant, more)
-            row(
-                f"CPU of the app on {name} {variant} {' '.join(more[1:])}, {processes} processes / all held",
-                f"{busy:.1f} / {idle:.1f} % = {busy - idle:+.1f} %",
-                bound,
-            )
+    rows: list[tuple[str, str, int, tuple[str, ...], str]] = [(*each, (), _BOUND) for each in crowded()]
+    rows.append(("fifo", "many-writers", 3, ("--set", "reads=0"), "at most +35 %, flat out"))
+    for name, variant, processes, more, bound in rows:
+        idle, busy = _shares(name, variant, more)
+        row(
+            f"CPU of the app on {name} {variant} {' '.join(more[1:])}, {processes} processes / all held",
+            f"{busy:.1f} / {idle:.1f} % = {busy - idle:+.1f} %",
+            bound,
+        )
 
 
 def _shares(name: str, variant: str, more: Sequence[str]) -> list[float]:

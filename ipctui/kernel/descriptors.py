@@ -116,24 +116,35 @@ def find_holders(targets: str | Collection[str], skip: Collection[int] = ()) -> 
 
     A process that the kernel does not show to this user is counted, not guessed at. Never raises.
     """
-    wanted = frozenset((targets,)) if isinstance(targets, str) else frozenset(targets)
-    tables: dict[int, tuple[Descriptor, ...]] = {}
+    everybody, unreadable = all_links(skip)
+    return Search(matching(everybody, frozenset((targets,)) if isinstance(targets, str) else targets), unreadable)
+
+
+def all_links(skip: Collection[int] = ()) -> tuple[dict[int, dict[int, str]], int]:
+    """By pid, the links of every process but those in `skip`; and how many the kernel did not show. Never raises."""
+    everybody: dict[int, dict[int, str]] = {}
     unreadable = 0
     for pid in _processes():
         if pid in skip:
             continue
         try:
-            numbers = _matching(pid, wanted)
-            rows = [_descriptor(pid, number) for number in numbers]
+            everybody[pid] = _links(pid)
         except ProcessLookupError:
             continue
         except PermissionError:
             unreadable += 1
-            continue
-        present = tuple(row for row in rows if row is not None and row.target in wanted)
+    return everybody, unreadable
+
+
+def matching(everybody: Mapping[int, Mapping[int, str]], targets: Collection[str]) -> dict[int, tuple[Descriptor, ...]]:
+    """By pid, the descriptors whose links have one of these texts, each read once more: it may be another by now."""
+    tables = {}
+    for pid, links in everybody.items():
+        rows = [_descriptor(pid, number) for number, target in links.items() if target in targets]
+        present = tuple(row for row in rows if row is not None and row.target in targets)
         if present:
             tables[pid] = present
-    return Search(tables, unreadable)
+    return tables
 
 
 def parse_flags(text: str) -> int | None:
@@ -242,15 +253,25 @@ def _numbers(pid: int) -> list[int]:
         raise ProcessLookupError(error.errno, f"there is no process {pid}") from None
 
 
-def _matching(pid: int, targets: frozenset[str]) -> list[int]:
-    matching = []
-    for number in sorted(_numbers(pid)):
-        try:
-            if os.readlink(f"/proc/{pid}/fd/{number}") in targets:
-                matching.append(number)
-        except FileNotFoundError:
-            continue
-    return matching
+def _links(pid: int) -> dict[int, str]:
+    """The texts of the links /proc/PID/fd/N, by N in ascending order; of a descriptor that closes meanwhile none."""
+    try:
+        folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise ProcessLookupError(error.errno, f"there is no process {pid}") from None
+    found = {}
+    try:
+        # Relative to the folder the kernel need not find the process anew for every link.
+        for name in sorted(os.listdir(folder), key=int):
+            try:
+                found[int(name)] = os.readlink(name, dir_fd=folder)
+            except FileNotFoundError:
+                continue
+    except FileNotFoundError as error:
+        raise ProcessLookupError(error.errno, f"there is no process {pid}") from None
+    finally:
+        os.close(folder)
+    return found
 
 
 def _processes() -> list[int]:

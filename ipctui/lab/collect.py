@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from weakref import WeakKeyDictionary
 
 from ipctui.lab.handle import Handle
 from ipctui.lab.joined import Stream
@@ -24,7 +25,10 @@ from ipctui.trace.ring import (
     W_WHOLE,
     W_WORK,
     Entry,
+    ErrorRow,
     Key,
+    RingReader,
+    Row,
 )
 from ipctui.trace.text import strace_string
 from ipctui.worker.messages import envelope
@@ -52,6 +56,9 @@ class Collector:
         self._packets = Packets()
         self._streams: dict[str, Stream] = {}
         self._rest_of: dict[tuple[int, int | None], str] = {}
+        self._counted: WeakKeyDictionary[RingReader, tuple[list[Row], list[ErrorRow], tuple[Count, ...]]] = (
+            WeakKeyDictionary()
+        )
 
     def records(self, handle: Handle, entries: list[Entry]) -> list[Call | Access | Event]:
         """The records of one worker's entries."""
@@ -144,11 +151,14 @@ class Collector:
         for stream in self._streams.values():
             stream.ended(pid)
 
-    def counters(self, handle: Handle, t: int, cpu: int | None) -> Counters:
-        """The worker's exact counts, as its ring's header has them."""
-        ring = handle.ring
+    def _counts(self, ring: RingReader) -> tuple[Count, ...]:
+        """A ring's counts by operation and object; those of last time while none has changed."""
+        rows, failures = ring.rows(), ring.errors()
+        before = self._counted.get(ring)
+        if before is not None and before[0] is rows and before[1] is failures:
+            return before[2]
         errors: dict[tuple[int, int, int | None], dict[str, int]] = {}
-        for row in ring.errors():
+        for row in failures:
             errors.setdefault((row.operation, row.object, row.fd), {})[error_name(row.errno)] = row.count
         counts = tuple(
             Count(
@@ -160,20 +170,29 @@ class Collector:
                 row.bytes,
                 errors.get((row.operation, row.object, row.fd), {}),
             )
-            for row in ring.rows()
+            for row in rows
             if row.operation < len(ring.operations)
             # What has a row only because it was announced has not been told.
             and (row.calls or ring.operations[row.operation].name not in TELLS)
         )
+        if all(ring.object_label(row.object) for row in rows if row.object):
+            self._counted[ring] = rows, failures, counts
+        return counts
+
+    def counters(self, handle: Handle, t: int, cpu: int | None) -> Counters:
+        """The worker's exact counts, as its ring's header has them."""
+        ring = handle.ring
+        counts = self._counts(ring)
         words = ring.words
+        received = words[W_RECEIVED]
         return Counters(
             t,
             handle.role,
             handle.pid,
             counts,
             words[W_SENT],
-            words[W_RECEIVED],
-            words[W_WHOLE],
+            received,
+            min(words[W_WHOLE], received),  # stored before the other, and read after it: it may be ahead
             cpu,
             handle.cell,
             work=words[W_WORK],

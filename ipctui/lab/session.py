@@ -21,7 +21,7 @@ from ipctui.lab.parameters import UsageError
 from ipctui.lab.state import LabState
 from ipctui.lab.summary import summary
 from ipctui.lab.tables import Tables, ends_of
-from ipctui.lab.watch import Glance, Watcher, glance, let_settle
+from ipctui.lab.watch import Watcher, let_settle
 from ipctui.lab.workers import Workers, has_ended
 from ipctui.trace.clock import Clock, now
 from ipctui.trace.records import (
@@ -178,7 +178,6 @@ class Lab:
         records: list[Record] = self._queued
         self._queued = []
         records += self._births()
-        glances = {id(handle): glance(handle) for handle in self.handles if handle.alive}
         calls, lost = drained(self.handles, self._collector, t)
         records += lost
         self._tables.refresh(self.handles, t)
@@ -186,7 +185,7 @@ class Lab:
         self.seen = self._look_around()
         records += self.observer.sample(self.clock.time(), self.seen, self._tables.outsiders)
         records += self._tables.changed(self.seen, t)
-        records += self._states(glances)
+        records += self._states()
         records += self._figures.settings(self.handles, t)
         records += self._worker_errors(t)
         records += self._answers(t)
@@ -216,7 +215,7 @@ class Lab:
             if handle.alive
         ]
 
-    def _states(self, glances: Mapping[int, Glance | None]) -> list[Record]:
+    def _states(self) -> list[Record]:
         records: list[Record] = []
         for handle in self.handles:
             if not handle.alive:
@@ -225,7 +224,7 @@ class Lab:
             if over:
                 records += self._farewell(handle)
             elif over is False:
-                state = self._watcher.look(handle, glances.get(id(handle)), self.seen)
+                state = self._watcher.look(handle, self.seen)
                 if state is not None:
                     records.append(state)
         return records

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from ipctui.kernel import inet_tables
-from ipctui.kernel.descriptors import Descriptor, descriptors, find_holders
+from ipctui.kernel.descriptors import Descriptor, descriptors
+from ipctui.kernel.strangers import STRANGERS
 from ipctui.kernel.unix_sockets import peer_inode, table
 from ipctui.lab.channel import Seen
 from ipctui.lab.handle import Handle
@@ -52,6 +52,8 @@ class Tables:
         self._closed: dict[str, dict[int, Held]] = {}
         self._told: dict[str, tuple[Held, ...]] = {}
         self._peers: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._towards: dict[str, str] = {}
         self._listening: frozenset[str] = frozenset()
 
     def of(self, pid: int) -> tuple[Descriptor, ...]:
@@ -104,18 +106,30 @@ class Tables:
         if alone - {f"socket:[{row.inode}]" for row in rows} and t - self._inet_at >= _EVERY:
             # The table of TCP takes milliseconds: what has come since is known when it is read next.
             self._inet_at = t
-            ends, doors = inet_tables.ends(inet_tables.table("tcp"))
+            rows_of_tcp, rows_of_udp = inet_tables.table("tcp"), inet_tables.table("udp")
+            ends, doors = inet_tables.ends(rows_of_tcp)
             heard |= {f"socket:[{inode}]" for inode in doors}
             known |= {f"socket:[{inode}]": f"socket:[{peer}]" for inode, peer in ends.items()}
+            self._name(rows_of_udp, [row for row in rows_of_tcp if row.state == "LISTEN"])
         self._peers = {place: peer for place, peer in known.items() if place in sockets}
         self._listening = listening | (alone & heard)
+
+    def _name(self, datagrams: Sequence[inet_tables.Row], doors: Sequence[inet_tables.Row]) -> None:
+        """Remember the addresses of sockets that have no other end, and whom a connected datagram socket sends to."""
+        self._names = {
+            f"socket:[{row.inode}]": f"{row.local[0]}:{row.local[1]}" for row in (*datagrams, *doors) if row.inode
+        }
+        bound = {row.local: row.inode for row in datagrams}
+        self._towards = {
+            f"socket:[{row.inode}]": f"socket:[{bound[row.peer]}]" for row in datagrams if row.peer in bound
+        }
 
     def _find_outsiders(self, ours: set[int]) -> None:
         """Processes that are no workers and hold one of our objects: a leak, or somebody who looks on."""
         places = {row.target for table in self._tables.values() for row in table if row.kind in _KINDS}
         self.outsiders = {}
         if places:
-            for pid, rows in find_holders(places, skip=(*ours, os.getpid())).tables.items():
+            for pid, rows in STRANGERS.holders(places, skip=ours).items():
                 for row in rows:
                     self.outsiders.setdefault(row.target, {})[f"pid {pid}"] = row.access
 
@@ -144,12 +158,16 @@ class Tables:
                 row.close_on_exec,
                 row.packets,
                 self._other_ends(seen.name, row, holders),
+                self._names.get(row.target, ""),
             )
             for row in seen.descriptors
             if row.kind in _KINDS and not row.target.startswith(_PASSING)
         }
         before = {row.fd: row for row in self._told.get(seen.name, ())} | self._closed.get(seen.name, {})
+        taken = {row.number for row in seen.descriptors}
         for fd, gone in before.items():
+            if fd not in rows and fd in taken:
+                continue  # what is open there now is no channel's end (epoll(7), io_uring(7)), but not closed either
             rows.setdefault(fd, Held(fd, gone.object, f"{gone.end.removesuffix(' closed')} closed"))
         return tuple(rows[fd] for fd in sorted(rows))
 
@@ -157,8 +175,9 @@ class Tables:
         self, name: str, row: Descriptor, holders: dict[str, list[tuple[str, int, str]]]
     ) -> tuple[tuple[str, int], ...]:
         """Who holds the other end: the peer's of a socket; readers of a writer's and the reverse; else all others."""
-        if row.target in self._peers:
-            return tuple((other, fd) for other, fd, _ in holders.get(self._peers[row.target], ()))
+        peer = self._peers.get(row.target) or self._towards.get(row.target)
+        if peer is not None:
+            return tuple((other, fd) for other, fd, _ in holders.get(peer, ()))
         same = holders.get(row.target, ())
         if row.access in ("read", "write"):
             return tuple((other, fd) for other, fd, access in same if access != row.access)

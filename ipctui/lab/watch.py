@@ -50,6 +50,11 @@ def glance(handle: Handle) -> Glance | None:
     return Glance(sample, handle.ring.current())
 
 
+def _may_sleep(look: Glance) -> bool:
+    """Whether one look found the worker asleep in a call, while it says that it is in an operation."""
+    return look.sample.letter in ("S", "D") and look.sample.call is not None and look.current.in_call
+
+
 class Watcher:
     """Makes `state` records, one a process whenever something about it changed."""
 
@@ -58,6 +63,7 @@ class Watcher:
         self._listing = listing
         self._observer = observer
         self._said: dict[str, State] = {}
+        self._seen: dict[str, Glance] = {}
 
     def limits(self) -> Mapping[str, int]:
         """The system's limits that the mechanism knows a failed call by, where it has any."""
@@ -66,12 +72,20 @@ class Watcher:
     def forget(self, name: str) -> None:
         """Another process has taken this place."""
         self._said.pop(name, None)
+        self._seen.pop(name, None)
 
-    def look(self, handle: Handle, first: Glance | None, processes: list[Seen]) -> State | None:
-        """A state record if the process's state changed; `first` is the look taken earlier in the same tick."""
-        second = glance(handle)
+    def look(self, handle: Handle, processes: list[Seen]) -> State | None:
+        """A state record if the process's state changed.
+
+        Who has slept since the last tick is told by that tick's look and one more; who may have fallen asleep since
+        then is looked at twice.
+        """
+        first, second = self._seen.get(handle.name), glance(handle)
+        if second is not None and _may_sleep(second) and (first is None or not self._asleep(first, second)):
+            first, second = second, glance(handle)
         if second is None:
             return None
+        self._seen[handle.name] = second
         t = self._clock.time()
         state = self._state(handle, first or second, second, processes, t)
         said = self._said.get(handle.name)
@@ -132,11 +146,9 @@ class Watcher:
         """Whether both looks found the worker asleep in one and the same call, its own announced operation."""
         one, two = first.sample, second.sample
         return (
-            two.letter in ("S", "D")
-            and two.call is not None
+            _may_sleep(second)
             and one.call == two.call
             and one.voluntary == two.voluntary
-            and second.current.in_call
             and first.current.since == second.current.since
         )
 
@@ -215,13 +227,16 @@ def _kernel_arguments(pid: int, name: str, key: Key, call: SystemCall | None, la
 
 
 def let_settle(handles: Sequence[Handle]) -> None:
-    """Wait until every worker stands at its gate or sleeps in the kernel, 200 ms at most."""
-    deadline = now() + 200_000_000
+    """Wait until every worker stands at its gate, sleeps in the kernel or is stopped, a second at most."""
+    deadline = now() + 1_000_000_000
     before = -1
     while now() < deadline:
         heads = sum(handle.ring.head() for handle in handles)
         running = any(
-            look is not None and not look.current.phase and not (look.sample.letter in "SDTZX" and look.current.in_call)
+            look is not None
+            and not look.current.phase
+            and look.sample.letter not in ("T", "t", "Z", "X", "")
+            and not (look.sample.letter in ("S", "D") and look.current.in_call)
             for look in (glance(handle) for handle in handles if handle.alive)
         )
         if heads == before and not running:

@@ -18,7 +18,8 @@ first, which a concurrent reader sees, so it is kept for slots that are not yet 
                 a second argument word of any other operation
 
 The *key* of an operation is one word: operation (8 bits), object (8), descriptor (16, all ones for none),
-code (8), code position f_lasti (24). A counter row has the key's upper 32 bits.
+code (8), code position f_lasti (24). A counter row has the key's upper 32 bits. Rows are given out in order; when all
+but SHARED_ROWS are, what has none counts into a row of its operation, with no descriptor and no object in its key.
 
 The head, the number of records written so far, is the sum of the main thread's call counters: one store both
 counts a call and publishes its record. A sum read while the writer runs lies between the head at the start of the
@@ -86,11 +87,13 @@ DETAIL_AT: Final = 512
 DETAIL: Final = struct.Struct("@qQ32s")
 ROWS_AT: Final = 576
 ROWS: Final = 192
-LAST_ROW: Final = ROWS_AT // 8 + (ROWS - 1) * 4  # its word index; shared by all that found no row of their own
+SHARED_ROWS: Final = 48  # the last of them: one an operation, for descriptors and objects that found no row
+FIRST_SHARED: Final = ROWS_AT // 8 + (ROWS - SHARED_ROWS) * 4  # the word index of the first of these
 CONTROL_ROWS_AT: Final = ROWS_AT + ROWS * 32
 CONTROL_ROWS: Final = 16
 ERRORS_AT: Final = CONTROL_ROWS_AT + CONTROL_ROWS * 32
 ERROR_ROWS: Final = 128
+SHARED_ERRORS: Final = 24  # the last of them, in the same way
 NAMES_AT: Final = ERRORS_AT + ERROR_ROWS * 16
 NAMES_SIZE: Final = 3072
 OBJECTS_AT: Final = NAMES_AT + NAMES_SIZE
@@ -257,6 +260,9 @@ class RingReader:
         self._slots = self.ring.view.cast("Q")
         self.operations: tuple[Operation, ...] = parse_names_table(bytes(self.ring.view[NAMES_AT:OBJECTS_AT]))
         self._names: dict[int, str] = {}
+        self._used_rows: dict[int, int] = {}
+        self._rows: tuple[list[int], list[Row]] = ([], [])
+        self._errors: tuple[list[int], list[ErrorRow]] = ([], [])
         self.taken = 0
         self.overwritten = 0
         self.skipped = 0
@@ -328,28 +334,29 @@ class RingReader:
         return tail + bytes(view[HEADER_SIZE : HEADER_SIZE + stop * RECORD_SIZE])
 
     def rows(self) -> list[Row]:
-        """The counter rows of both threads, rows of the same operation and descriptor joined."""
-        joined: dict[int, tuple[int, int]] = {}
-        for at, count in ((ROWS_AT, ROWS), (CONTROL_ROWS_AT, CONTROL_ROWS)):
-            word = at // 8
-            for row in range(word, word + count * 4, 4):
-                key = self.words[row]
-                if not key:
-                    break
-                calls, size = joined.get(key, (0, 0))
-                joined[key] = (calls + self.words[row + 1], size + self.words[row + 2])
-        return [_row(key, calls, size) for key, (calls, size) in joined.items()]
+        """The counter rows of both threads, rows of the same operation and descriptor joined.
+
+        The very list of last time while no count has changed.
+        """
+        words = self._used(ROWS_AT, ROWS, 4) + self._used(CONTROL_ROWS_AT, CONTROL_ROWS, 4)
+        if words != self._rows[0]:
+            self._rows = words, _joined(words)
+        return self._rows[1]
 
     def errors(self) -> list[ErrorRow]:
-        """The error rows."""
-        found = []
-        for row in range(ERRORS_AT // 8, ERRORS_AT // 8 + ERROR_ROWS * 2, 2):
-            word = self.words[row]
-            if not word:
-                break
-            key = Key.of(word & ~_LOW)
-            found.append(ErrorRow(key.operation, key.object, key.fd, word & _LOW, self.words[row + 1]))
-        return found
+        """The error rows; the very list of last time while no count has changed."""
+        words = self._used(ERRORS_AT, ERROR_ROWS, 2)
+        if words != self._errors[0]:
+            self._errors = words, [_error_row(*words[row : row + 2]) for row in range(0, len(words), 2)]
+        return self._errors[1]
+
+    def _used(self, at: int, rows: int, size: int) -> list[int]:
+        """The words of a table's rows that have a key, each word read by itself."""
+        used, first = self._used_rows.get(at, 0), at // 8
+        while used < rows and self.words[first + used * size]:
+            used += 1
+        self._used_rows[at] = used
+        return self.words[first : first + used * size].tolist()
 
     def object_label(self, ordinal: int) -> str | None:
         """The name of an object by its ordinal, or None."""
@@ -380,6 +387,19 @@ class RingReader:
             return None
         argument, extra, payload = DETAIL.unpack(raw)
         return argument, extra, payload
+
+
+def _joined(words: list[int]) -> list[Row]:
+    joined: dict[int, tuple[int, int]] = {}
+    for row in range(0, len(words), 4):
+        calls, size = joined.get(words[row], (0, 0))
+        joined[words[row]] = (calls + words[row + 1], size + words[row + 2])
+    return [_row(key, calls, size) for key, (calls, size) in joined.items()]
+
+
+def _error_row(word: int, count: int) -> ErrorRow:
+    key = Key.of(word & ~_LOW)
+    return ErrorRow(key.operation, key.object, key.fd, word & _LOW, count)
 
 
 def _row(word: int, calls: int, size: int) -> Row:

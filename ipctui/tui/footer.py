@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from rich.cells import cell_len
 
 from ipctui.lab.state import LabState
-from ipctui.trace.text import visible
 from ipctui.tui.actions import ACTIONS, Action, by_id
 from ipctui.tui.orders import other_side
 from ipctui.widgets.canvas import Canvas, Frame, Hit, Line
@@ -58,19 +58,20 @@ def _lines(lines: Sequence[Line], view: View, width: int) -> Frame:
 
 def _above(frame: Frame, rows: int) -> Frame:
     """The upper rows of a frame; what can be clicked ends there."""
-    hits = tuple(replace(hit, height=min(hit.height, rows - hit.y)) for hit in frame.hits if hit.y < rows)
+    hits = tuple(
+        Hit(hit.x, hit.y, hit.width, min(hit.height, rows - hit.y), hit.action) for hit in frame.hits if hit.y < rows
+    )
     return Frame(frame.width, rows, frame.rows[:rows], hits)
 
 
 def _under(upper: Frame, lower: Frame) -> Frame:
     """Two frames of one width as one."""
     down = len(upper.rows)
-    hits = tuple(replace(hit, y=hit.y + down) for hit in lower.hits)
+    hits = tuple(Hit(hit.x, hit.y + down, hit.width, hit.height, hit.action) for hit in lower.hits)
     return Frame(upper.width, down + len(lower.rows), (*upper.rows, *lower.rows), (*upper.hits, *hits))
 
 
 def damaged_frame(
-    error: Exception,
     state: LabState,
     pane: Pane,
     view: View,
@@ -81,20 +82,21 @@ def damaged_frame(
 ) -> Frame:
     """A moment of a damaged recording that its pane cannot draw: without what the mechanism remembers, and told so.
 
-    Where not even that can be drawn, `error` is told instead of the picture.
+    Where not even that can be drawn, a sentence stands in the picture's place.
     """
     said = "이 기록에서 메커니즘이 기억하던 것이 손상되어 뺐다" if view.language == "ko" else _DAMAGED
     try:
         band: list[Line] = [[(f" {said}", "warning")]]
         return screen_frame(replace(state, facts={}), pane, view, width, height, actions, can, band)
     except Exception:
-        return undrawable(view, width, height, error)
+        return undrawable(view, width, height)
 
 
-def undrawable(view: View, width: int, height: int, error: Exception) -> Frame:
+def undrawable(view: View, width: int, height: int) -> Frame:
     """What is shown of a moment of a damaged recording that no pane can draw."""
-    said = "이 순간은 그릴 수 없다" if view.language == "ko" else "this moment of the recording cannot be drawn"
-    sentence = f"{said}: {type(error).__name__}: {visible(str(error))}"
+    sentence = "the recording is damaged: this moment cannot be drawn, others may be"
+    if view.language == "ko":
+        sentence = "기록이 손상되어 이 순간은 그릴 수 없다. 다른 순간은 그려질 수 있다"
     canvas = Canvas(max(width, 0), max(height, 0), view.ascii)
     canvas.put(1, height // 2, sentence, "warning")
     if view.moment is not None:
@@ -117,9 +119,13 @@ def footer(
     state: LabState, pane: Pane, view: View, width: int, actions: Sequence[Action], can: frozenset[str]
 ) -> Frame:
     """One row with the keys that matter now, the most important first; help is always among them."""
-    canvas = Canvas(width, 1, view.ascii)
+    return _footer(tuple(_items(state, pane, view, by_id(actions), can)), width, view.ascii)
+
+
+@lru_cache(64)
+def _footer(items: Sequence[_Item], width: int, ascii: bool) -> Frame:
+    canvas = Canvas(width, 1, ascii)
     canvas.fill(0, 0, width, "bar")
-    items = list(_items(state, pane, view, by_id(actions), can))
     room = width - 1 - sum(item.width for item in items if item.id == "help")
     x = 1
     for item in items:
@@ -174,7 +180,8 @@ def _items(
         for id in ("hold", "step", "inject", "mode"):
             yield _item(actions[id], view, other_side(id, process))
         # It keeps its place while nobody sleeps: a footer that jumps with every block cannot be read.
-        yield replace(_item(actions["unblock"], view), matters=asleep)
+        unblock = _item(actions["unblock"], view)
+        yield _Item(unblock.id, unblock.key, unblock.name, asleep)
     if not view.paused and not view.replay:
         yield _item(actions["pause"], view)
     if "command" in can:

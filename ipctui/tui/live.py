@@ -92,6 +92,19 @@ class LiveView(Widget):
             return strip.adjust_cell_length(width, self._plain["text"])
         return strip
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of a region, as they are: a frame has no border, padding or opacity that Textual would add."""
+        filters, background = self.get_line_filters(), self.background_colors[1]
+        strips = []
+        for y in crop.line_range:
+            strip = self.render_line(y)
+            for line_filter in filters:
+                strip = strip.apply_filter(line_filter, background)
+            strips.append(strip)
+        if crop.column_span != (0, self.size.width):
+            return [strip.crop(*crop.column_span) for strip in strips]
+        return strips
+
     def _strip(self, row: Row) -> Strip:
         styles = self._on_bar if any(role == "bar" for _, role in row) else self._plain
         fallback = styles["text"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rich.cells import cell_len
 
@@ -129,6 +130,7 @@ def _spans(line: Line, width: int, short: Mapping[str, str]) -> list[Span]:
     ]
 
 
+@lru_cache(1024)
 def fitted(text: str, width: int) -> str:
     """A call cut to fit: first its quoted bytes, or the beginning of a long name; operation and result stay."""
     over = cell_len(text) - width

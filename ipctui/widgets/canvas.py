@@ -87,7 +87,7 @@ _ASCII = str.maketrans(
         "╳": "X",
         "✓": "v",
         "•": "*",
-        "⏸": "=",
+        "║": "=",
         "“": '"',
         "”": '"',
         "╵": "'",
@@ -132,16 +132,16 @@ class Canvas:
         if not text.isprintable():
             # Whatever a part was given: nothing that a terminal would obey gets past this line.
             text = visible(text)
-        if (
-            x >= 0
-            and (end := x + len(text)) <= (self.width if width is None else min(self.width, x + width))
-            and (text.isascii() or (not self.ascii and _all_single(text)))
-        ):
-            # Most text is like this: every character one cell, and all of it fits.
+        limit = self.width if width is None else min(self.width, x + width)
+        if x >= 0 and (text.isascii() or (not self.ascii and _all_single(text))):
+            # Most text is like this: every character one cell.
+            room = limit - x
+            if len(text) > room:
+                text = text[: room - 1] + ("~" if self.ascii else "…") if room > 0 else ""
+            end = x + len(text)
             self._chars[y][x:end] = text
             self._roles[y][x:end] = [role] * len(text)
             return end
-        limit = self.width if width is None else min(self.width, x + width)
         if cell_len(text) > limit - x:
             text = cut(text, limit - x)
         chars, roles = self._chars[y], self._roles[y]
@@ -215,12 +215,15 @@ def _all_single(text: str) -> bool:
     return all(get_character_cell_size(char) == 1 for char in text)
 
 
+@lru_cache(4096)
 def cut(text: str, width: int) -> str:
     """Text cut to `width` cells, with an ellipsis where anything is missing."""
     if cell_len(text) <= width:
         return text
     if width <= 0:
         return ""
+    if text.isascii() and text.isprintable():
+        return text[: width - 1] + "…"
     kept, used = [], 0
     for char in text:
         size = get_character_cell_size(char)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 
 from rich.cells import cell_len
@@ -115,8 +116,9 @@ def draw_lane(canvas: Canvas, process: ProcessState, view: View, x: int, y: int,
     """Draw one lane by itself, without its name; `draw_axis` over the same columns tells its times."""
     grid = Grid.of(view, columns)
     states = cell_states(process, grid.first, grid.columns, grid.cell)
-    empties = {grid.column(time) for time in process.empties}
-    marks = [_mark(state, column in empties) for column, state in enumerate(states)]
+    begin = grid.first * grid.cell
+    empties = {grid.column(time) for time in process.empties if time >= begin}
+    marks = [_mark(state, column in empties) for column, state in enumerate(states)] if empties else map(_plain, states)
     column = 0
     for mark, run in groupby(marks):
         length = len(list(run))
@@ -127,10 +129,14 @@ def draw_lane(canvas: Canvas, process: ProcessState, view: View, x: int, y: int,
 
 def _mark(state: str | None, empty: bool) -> Span | None:
     """The glyph of a cell and its role."""
+    return ("∅", "empty") if empty and state in ("running", "paced") else _plain(state)
+
+
+@cache
+def _plain(state: str | None) -> Span | None:
+    """The glyph of a cell from which nobody came back empty-handed, and its role."""
     if state is None:
         return None
-    if empty and state in ("running", "paced"):
-        return "∅", "empty"
     if state == BRIEFLY:
         return _BRIEF
     return STATE_GLYPHS.get(state, "?"), STATE_ROLES.get(state, "unknown")
@@ -138,7 +144,60 @@ def _mark(state: str | None, empty: bool) -> Span | None:
 
 def cell_states(process: ProcessState, first: int, columns: int, cell: int) -> list[str | None]:
     """For each cell the state that lasted longest in it; None before the process began and after it ended."""
-    spans = process.spans
+    states = _kept(process, first, columns, cell)
+    shown: list[str | None] = []
+    for state in states:
+        ended_before = state == "exited" and bool(shown) and shown[-1] in ("exited", None)
+        shown.append(None if ended_before else state)
+    return shown
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The cells of a lane as they were made last, and what of: the spans, and the number of the first cell."""
+
+    spans: tuple[Spell, ...]
+    first: int
+    states: list[str | None]
+
+
+_MOST_KEPT = 64
+_drawn: dict[tuple[str, int, int], _Drawn] = {}
+"""By process, pid and a cell's length: what has passed is drawn thirty times a second and never changes."""
+
+
+def _kept(process: ProcessState, first: int, columns: int, cell: int) -> list[str | None]:
+    """The longest state of each cell, those cells taken over whose spans are the same as when they were made."""
+    place = (process.name, process.pid, cell)
+    before = _drawn.get(place)
+    known = _settled(before, process.spans, first, columns, cell) if before is not None else []
+    states = known + _longest(process.spans, first + len(known), columns - len(known), cell)
+    if place not in _drawn and len(_drawn) >= _MOST_KEPT:
+        _drawn.clear()
+    _drawn[place] = _Drawn(process.spans, first, states)
+    return states
+
+
+def _settled(before: _Drawn, spans: tuple[Spell, ...], first: int, columns: int, cell: int) -> list[str | None]:
+    """What is left of the cells of last time: from the first one now on, as far as nothing that they show is new."""
+    if first < before.first or not before.spans:
+        return []
+    # The last span was open, and how long a block lasts is known only when it has ended.
+    last = len(before.spans) - 1
+    begin = first * cell
+    old = max(0, bisect_right(before.spans, begin, key=_start) - 1)
+    new = max(0, bisect_right(spans, begin, key=_start) - 1)
+    if old >= last or before.spans[old:last] != spans[new : new + last - old] or len(spans) <= new + last - old:
+        return []
+    # The span after those that are the same ends the last of them: it must still begin where it did.
+    if spans[new + last - old].t != before.spans[last].t:
+        return []
+    whole = before.spans[last].t // cell - first
+    return before.states[first - before.first :][: max(0, min(whole, columns))]
+
+
+def _longest(spans: tuple[Spell, ...], first: int, columns: int, cell: int) -> list[str | None]:
+    """For each cell the state that lasted longest in it; None where there was none."""
     begin, end = first * cell, (first + columns) * cell
     covered: list[dict[str, int]] = [{} for _ in range(columns)]
     brief = [0] * columns
@@ -172,14 +231,11 @@ def cell_states(process: ProcessState, first: int, columns: int, cell: int) -> l
             share = covered[column]
             share[name] = share.get(name, 0) + high - low
             brief[column] += (high - low) * soon
-    shown: list[str | None] = []
+    states: list[str | None] = []
     for share, short in zip(covered, brief, strict=True):
         state = next(iter(share), None) if len(share) < 2 else max(share, key=share.__getitem__)
-        if state == "blocked" and 2 * short > share["blocked"]:
-            state = BRIEFLY
-        ended_before = state == "exited" and bool(shown) and shown[-1] in ("exited", None)
-        shown.append(None if ended_before else state)
-    return shown
+        states.append(BRIEFLY if state == "blocked" and 2 * short > share["blocked"] else state)
+    return states
 
 
 def _start(span: Spell) -> int:
@@ -192,27 +248,82 @@ def _marks(links: Sequence[Link], names: Sequence[str], grid: Grid) -> list[dict
     A crossing in every gap between the two lanes where a message went straight over (╳: one each way); else a foot
     beside its sender's lane and a head beside its receiver's.
     """
-    places = {name: place for place, name in enumerate(names)}
-    gaps: list[dict[int, str]] = [{} for _ in names]
+    if len(names) < 2:
+        return [{} for _ in names]
+    place = (tuple(names), grid.cell)
+    crossed = _crossed.get(place)
+    links = tuple(links)
+    over = _overlap(crossed.links, links, grid) if crossed is not None and crossed.first <= grid.first else None
+    if crossed is None or over is None:
+        crossed, over = _Crossed((), grid.first, [{} for _ in names]), 0
+    under_way = next((at for at in range(over, len(links)) if links[at].received is None), len(links))
+    places = {name: number for number, name in enumerate(names)}
+    _cross(crossed.gaps, links[over:under_way], places, grid)
+    if place not in _crossed and len(_crossed) >= _MOST_KEPT:
+        _crossed.clear()
+    kept = [{column: mark for column, mark in gap.items() if column >= grid.first} for gap in crossed.gaps]
+    _crossed[place] = _Crossed(links[:under_way], grid.first, kept)
+    gaps = [dict(gap) for gap in kept]
+    _cross(gaps, links[under_way:], places, grid)
+    first, beyond = grid.first, grid.first + grid.columns
+    return [{column - first: mark for column, mark in gap.items() if first <= column < beyond} for gap in gaps]
+
+
+@dataclass(frozen=True, slots=True)
+class _Crossed:
+    """What the messages that have arrived left in the gaps when these were drawn last.
+
+    Attributes:
+        links: The messages up to the first that was still under way.
+        first: The number of the first column that was drawn; of those before it nothing is known.
+        gaps: By gap and column, counted since time began, what is left there.
+    """
+
+    links: tuple[Link, ...]
+    first: int
+    gaps: list[dict[int, str]]
+
+
+_crossed: dict[tuple[tuple[str, ...], int], _Crossed] = {}
+"""By the names of the lanes and a cell's length."""
+
+
+def _overlap(before: tuple[Link, ...], links: tuple[Link, ...], grid: Grid) -> int | None:
+    """How many of the messages are those of before; None when others are among them, or one in sight was forgotten."""
+    if not before:
+        return 0
+    gone = next((at for at, link in enumerate(before) if links and link is links[0]), None)
+    if gone is None or before[gone:] != links[: len(before) - gone]:
+        return None
+    begin = grid.first * grid.cell
+    if any(link.received is not None and link.received >= begin for link in before[:gone]):
+        return None
+    return len(before) - gone
+
+
+def _cross(gaps: list[dict[int, str]], links: Sequence[Link], places: Mapping[str, int], grid: Grid) -> None:
+    """Put what messages leave into the gaps, by columns counted since time began."""
+    cell, begin = grid.cell, grid.first * grid.cell
     for link in links:
+        if (link.sent if link.received is None else link.received) < begin:
+            continue  # neither end is in sight
         here = places.get(link.sender)
         there = places.get(link.receiver) if link.receiver is not None else None
-        if here is None or len(names) < 2:
+        if here is None:
             continue
         # Under way, nobody knows to whom: the foot stands on the side where there is a lane.
-        down = there > here if there is not None else here + 1 < len(names)
-        sent = grid.column(link.sent)
-        received = None if link.received is None or there is None else grid.column(link.received)
+        down = there > here if there is not None else here + 1 < len(places)
+        sent = link.sent // cell
+        received = None if link.received is None or there is None else link.received // cell
         if received is not None and there is not None and received - sent <= 1:
             mark, other = ("╲", "╱") if down else ("╱", "╲")
-            for gap in range(min(here, there), max(here, there)):
+            for marks in gaps[here:there] if down else gaps[there:here]:
                 # Both ways in one cell: a question and its answer.
-                gaps[gap][received] = "╳" if gaps[gap].get(received) in (other, "╳") else mark
+                marks[received] = "╳" if marks.get(received) in (other, "╳") else mark
             continue
         gaps[here if down else here - 1].setdefault(sent, "╵" if down else "╷")
         if received is not None and there is not None:
             gaps[there - 1 if down else there][received] = "╷" if down else "╵"
-    return [{column: mark for column, mark in marks.items() if 0 <= column < grid.columns} for marks in gaps]
 
 
 def link_marks(links: Sequence[Link], upper: str, lower: str, grid: Grid) -> dict[int, str]:
@@ -222,8 +333,14 @@ def link_marks(links: Sequence[Link], upper: str, lower: str, grid: Grid) -> dic
 
 def put_marks(canvas: Canvas, marks: Mapping[int, str], x: int, y: int) -> None:
     """Draw the marks between two lanes."""
-    for column, mark in marks.items():
-        canvas.put(x + column, y, mark, "link")
+    columns = sorted(marks)
+    start = 0
+    for place, column in enumerate(columns, 1):
+        # Those that stand side by side are put at once.
+        if place == len(columns) or columns[place] != column + 1:
+            run = columns[start:place]
+            canvas.put(x + run[0], y, "".join([marks[one] for one in run]), "link")
+            start = place
 
 
 def draw_axis(canvas: Canvas, view: View, x: int, y: int, columns: int, cell: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from ipctui.lab.state import LabState, ProcessState
-from ipctui.trace.records import Call
+from ipctui.trace.records import Access, Call
 from ipctui.trace.text import visible
 from ipctui.widgets.canvas import Canvas
 from ipctui.widgets.view import View
@@ -17,7 +18,7 @@ def current_line(state: LabState, process: ProcessState) -> int | None:
     if process.exited is None and process.state is not None and process.state.before is not None:
         return process.state.before.line
     for call in reversed(state.calls):
-        if isinstance(call, Call) and call.pid == process.pid and call.line is not None:
+        if isinstance(call, Call | Access) and call.pid == process.pid and call.line is not None:
             return call.line
     return None
 
@@ -50,16 +51,16 @@ def draw_program(canvas: Canvas, state: LabState, view: View, x: int, y: int, wi
     """Draw the part of the listing around the selected process's line."""
     programs = state.header.programs if state.header is not None else {}
     if view.listing == "c":
-        lines = str(programs.get("c", "")).splitlines()
+        lines = _lines(str(programs.get("c", "")))
         for row, text in enumerate(lines[max(0, _scrolled(view, len(lines), height)) :][:height]):
-            canvas.put(x + 2, y + row, visible(text.expandtabs(4)), "code.dim", width - 2)
+            canvas.put(x + 2, y + row, text, "code.dim", width - 2)
         return
     process = state.processes.get(view.selected)
     if process is None:
         return
     here = current_line(state, process)
     _, first, last = function_at(programs, here, process.program)
-    source = str(programs.get("source", "")).splitlines()
+    source = _lines(str(programs.get("source", "")))
     if view.zoom == "program":
         first, last = 1, len(source)
     body = source[first - 1 : last]
@@ -76,7 +77,13 @@ def draw_program(canvas: Canvas, state: LabState, view: View, x: int, y: int, wi
         if is_here:
             canvas.fill(x, y + row, width, "code.current")
             canvas.put(x, y + row, "▸ ", "code.current")
-        canvas.put(x + 2, y + row, visible(text[indent:]), "code.current" if is_here else "code", width - 2)
+        canvas.put(x + 2, y + row, text[indent:], "code.current" if is_here else "code", width - 2)
+
+
+@lru_cache(8)
+def _lines(source: str) -> list[str]:
+    """A listing's lines, fit to be seen: the same ones thirty times a second for as long as the mechanism runs."""
+    return [visible(line.expandtabs(4)) for line in source.splitlines()]
 
 
 def _scrolled(view: View, lines: int, height: int) -> int:

@@ -257,11 +257,12 @@ def test_outside_holders_are_found(spawn: Spawn) -> None:
 
 @pytest.mark.real
 def test_refused_processes_are_counted_and_not_guessed_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(pid: int) -> list[int]:
+    def refused(*_: object) -> list[int]:
         raise PermissionError(13, "refused")
 
     monkeypatch.setattr(module, "_processes", lambda: [1, 2, 3])
     monkeypatch.setattr(module, "_numbers", refused)
+    monkeypatch.setattr(module, "_links", refused)
     assert find_holders("pipe:[7]") == module.Search({}, 3)
     with pytest.raises(PermissionError):
         descriptors(1)
