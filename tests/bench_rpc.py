@@ -110,7 +110,8 @@ def exactly_once(row: Row, kills: int, calls: int = CALLS) -> dict[str, Any]:
     began = time.monotonic()
     try:
         for kill in range(kills):
-            share = calls * (kill + 1) // (kills + 1)
+            # In the first half: the client must still have calls to make when the order comes.
+            share = calls * (kill + 1) // (2 * (kills + 1))
             until(lab, lambda share=share: counted(lab.state.facts, "deposit") >= share)  # type: ignore[misc]
             lab.command(f"crash {('uncommitted', 'unanswered', 'before')[kill % 3]}")
             until(lab, lambda: lab.state.processes["server"].exited is not None)

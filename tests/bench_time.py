@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import statistics
 import subprocess
@@ -10,50 +11,86 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ipctui.lab.player import Player
 from ipctui.mechanisms import catalogue
 from tests.long import write
 
+if TYPE_CHECKING:
+    from tests.bench import Terminal
+
 Row = Callable[[str, str, str], None]
 _MILLION = 1_000_000
 _SEEKS = 100
+_PAIRS = 40
+_HALF = 2.0
+"""Seconds that are measured with recording, and as many without."""
+_SETTLE = 0.5
+"""Seconds after the key: a recording begins with the whole state and ends with a summary."""
+_WARM = 5.0
 
 
 def bench_record(row: Row) -> None:
-    """The application's CPU at 20 messages a second, recorded and not, side by side in pairs."""
-    from tests.bench import Terminal, _app, _cpu_seconds
+    """The application's CPU at 20 messages a second with and without recording: one app, its key R pressed between.
 
-    plain, recorded = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        for turn in range(5):
-            both = [Terminal(_app()), Terminal(_app("--record", f"{folder}/{turn}.jsonl.gz"))]
-            try:
-                for each in both:
-                    each.until(rb"LIVE")
-                _read(both, 2.0)
-                before = [_cpu_seconds(each.pid) for each in both]
-                _read(both, 12.0)
-                spent = [_cpu_seconds(each.pid) - was for each, was in zip(both, before, strict=True)]
-            finally:
-                for each in both:
-                    each.end()
-            plain.append(spent[0])
-            recorded.append(spent[1])
-    ratio = sum(recorded) / sum(plain) - 1
+    Two runs of the application differ by more than what recording costs, so that nothing is compared but the halves of
+    one run: short, next to each other, in the order on, off, off, on, and everything on one processor.
+    """
+    from tests.bench import Terminal, _app
+
+    allowed, folder = os.sched_getaffinity(0), os.getcwd()
+    with tempfile.TemporaryDirectory() as place:
+        os.chdir(place)
+        os.sched_setaffinity(0, {max(allowed)})
+        try:
+            terminal = Terminal(_app())
+        finally:
+            os.chdir(folder)
+            os.sched_setaffinity(0, allowed)
+        try:
+            terminal.until(rb"LIVE")
+            terminal.keep_reading(_WARM)
+            spent = [_halves(terminal, turn % 2 == 0) for turn in range(_PAIRS)]
+        finally:
+            terminal.end()
+        made = sum(path.stat().st_size > 1000 for path in Path(place).iterdir())
+    assert made == _PAIRS, f"{made} recordings of {_PAIRS} were made"
+    with_it, without = (statistics.median(each) / _HALF * 100 for each in zip(*spent, strict=True))
+    more = sorted(on / off - 1 for on, off in spent)
+    low, _, high = statistics.quantiles(more, n=4)
+    # The spread is that of single pairs; the median of so many is surer by the root of their number.
+    error = 1.25 * statistics.stdev(more) / len(more) ** 0.5
     row(
         "CPU of the app recorded / not, 20 messages a second",
-        f"{sum(recorded) / 0.6:.1f} / {sum(plain) / 0.6:.1f} % = {ratio * 100:+.1f} %",
+        f"{with_it:.2f} / {without:.2f} %: median of {_PAIRS} pairs {statistics.median(more) * 100:+.1f} "
+        f"± {error * 100:.1f} %, quartiles {low * 100:+.1f} … {high * 100:+.1f} %",
         "at most +5 %",
     )
 
 
-def _read(terminals: list[object], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for each in terminals:
-            each.drain(0.02)  # type: ignore[attr-defined]
-            each.seen = each.seen[-4096:]  # type: ignore[attr-defined]
+def _halves(terminal: Terminal, recorded_first: bool) -> tuple[float, float]:
+    """CPU seconds of the application in a half that is recorded and one that is not, in either order."""
+    spent = {}
+    for on in (recorded_first, not recorded_first):
+        if on:
+            terminal.send(b"R")
+            terminal.keep_reading(_SETTLE)
+        before = _cpu_time(terminal.pid)
+        terminal.keep_reading(_HALF)
+        spent[on] = _cpu_time(terminal.pid) - before
+        if on:
+            terminal.send(b"R")
+            terminal.keep_reading(_SETTLE)
+    return spent[True], spent[False]
+
+
+def _cpu_time(pid: int) -> float:
+    """CPU seconds of a process with all its threads, those that have ended too, to the nanosecond.
+
+    clock_getcpuclockid(3): the kernel counts them in a clock of the process, whose number is made of its pid.
+    """
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def bench_million(row: Row) -> None:

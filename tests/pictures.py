@@ -30,6 +30,7 @@ class Picture:
     language: str = "en"
     zoom: str = ""
     look: str = ""
+    lecture: bool = False
 
     @property
     def mechanism(self) -> str:
@@ -66,6 +67,15 @@ PICTURES = (
         "pipe-80x24-projector.svg", "held", selected="child", size=(80, 24), theme="projector", look="80x24, projector"
     ),
     Picture("pipe-korean.svg", "held", selected="child", language="ko", look="Korean"),
+    Picture("pipe-lecture.svg", "twelve", size=(80, 24), theme="projector", look="lecture mode, `F5`", lecture=True),
+    Picture(
+        "pipe-lecture-korean.svg",
+        "deadlock",
+        theme="projector",
+        language="ko",
+        look="lecture mode, Korean",
+        lecture=True,
+    ),
     *(Picture(f"{name}.svg", name, selected=SELECTED.get(name, "")) for name in OTHERS if name not in CROWDED),
 )
 """Every picture, in the order of the README."""
@@ -77,7 +87,14 @@ def drawn(wanted: Picture) -> str:
     made = MADE[wanted.recording]
     state = recorded.state_at(wanted.recording, made.moment)
     selected = wanted.selected or next(iter(state.processes), "")
-    view = View(selected=selected, language=wanted.language, zoom=wanted.zoom, now=rounded(state.t))
+    view = View(
+        selected=selected,
+        language=wanted.language,
+        zoom=wanted.zoom,
+        now=rounded(state.t),
+        replay=wanted.lecture,
+        lecture=wanted.lecture,
+    )
     return picture(state, catalogue.pane(made.mechanism), view, wanted.size, themes[wanted.theme])
 
 

@@ -1,5 +1,6 @@
 """Pictures: every glyph in its cells, no remote fonts, files whole or not at all."""
 
+import ast
 import re
 import sys
 from html import unescape
@@ -17,6 +18,7 @@ from textual.widgets import Static
 
 from ipctui.export import picture
 from ipctui.export.picture import PictureError, correct_svg, write_picture
+from ipctui.trace.text import visible
 
 CELL = 20 * 0.61
 TEXT = re.compile(r'<text class="([^"]*)" x="([^"]*)" y="([^"]*)" textLength="([^"]*)"[^>]*>([^<]*)</text>')
@@ -70,6 +72,52 @@ def test_emoji_and_combining_marks_stay_whole() -> None:
         ("e\u0301", 1),
         ("x", 1),
     ]
+
+
+def glyphs() -> list[str]:
+    """Every character that the program draws and is neither ASCII nor Hangul: all that stand in its texts."""
+    folder = Path(picture.__file__).parent.parent
+    sources = [ast.parse(path.read_text(encoding="utf-8")) for path in folder.rglob("*.py")]
+    texts = [
+        node.value
+        for source in sources
+        for node in ast.walk(source)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    texts += [path.read_text(encoding="utf-8") for path in folder.rglob("*.toml")]
+    found = {char for text in texts for char in text if not char.isascii() and cell_len(char) == 1}
+    return sorted(found | set(picture.CONTROLS))
+
+
+def test_every_glyph_of_the_program_is_drawn() -> None:
+    """A font that lacks a glyph draws an empty box or nothing; the same box stands for a character that nobody has."""
+    resvg_py = pytest.importorskip("resvg_py")
+
+    def drawn(text: str, fonts: str = picture.NARROW_FONTS) -> bytes:
+        svg = correct_svg(rich_svg(text)).replace(picture.NARROW_FONTS, fonts)
+        return bytes(resvg_py.svg_to_bytes(svg_string=re.sub(r"terminal-\d+", "t", svg), monospace_family="none"))
+
+    if drawn("M", '"DejaVu Sans Mono"') == drawn("M", '"no such font"'):
+        pytest.skip("DejaVu Sans Mono, the first font of the pictures, is not installed")
+    missing = {drawn("\u0378"), drawn(" "), drawn("\U000e0fff")}
+    found = glyphs()
+    assert {"■", "║", "▯", "▫", "␛", "↻", "┏", "…"} <= set(found)
+    assert [f"U+{ord(char):04X} {char}" for char in found if drawn(char) in missing] == []
+    assert drawn("⏸") in missing, "the test can fail: no font of the chain has this one"
+    assert len({drawn(char) for char in found}) == len(found), "no two look the same"
+
+
+def test_pictures_of_control_characters_are_letters_in_one_cell() -> None:
+    svg = correct_svg(rich_svg("a␛[2J␊b"))
+    assert [(text, round(x / CELL), round(length / CELL)) for x, length, _, text in pieces(svg)] == [
+        ("a", 0, 1), ("␛", 1, 1), ("[2J", 2, 3), ("␊", 5, 1), ("b", 6, 1),
+    ]  # fmt: skip
+    letters = re.findall(r'<text clip-path="[^"]*" class="[^"]*" font-size="10" x="([^"]*)" y="[^"]*">(.)</text>', svg)
+    assert "".join(letter for _, letter in letters) == "ESCLF"
+    for (x, _), cell in zip(letters, (1, 1, 1, 5, 5), strict=True):
+        assert cell * CELL <= float(x) <= (cell + 1) * CELL - 10 * 0.61 + 0.01
+    assert set(picture.CONTROLS) >= {visible(chr(code)) for code in (*range(32), 127)}
+    assert correct_svg(svg) == svg
 
 
 class Words(App[None]):

@@ -7,9 +7,10 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from ipctui import __version__
+from ipctui.cli import speech
+from ipctui.cli.parser import Parser
 from ipctui.lab.parameters import UsageError, printable, unknown
 
 COMMANDS = ("run", "replay", "export", "list", "screenshot", "keys", "themes", "doctor", "clean")
@@ -31,16 +32,10 @@ examples:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line with what to do, and exit status 2."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status: 0 done, 1 the laboratory failed, 2 wrong usage."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    speech.begin(words)
     try:
         return _dispatch(words)
     except UsageError as error:
@@ -60,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def complain(what: object) -> None:
-    """One line on stderr, whatever the user's own words in it were made of."""
-    print(f"ipctui: {printable(str(what), _LONGEST_COMPLAINT)}", file=sys.stderr)
+    """One line on stderr in the person's language, whatever their own words in it were made of."""
+    print(f"ipctui: {speech.complained(printable(str(what), _LONGEST_COMPLAINT))}", file=sys.stderr)
 
 
 def _abandon_stdout() -> None:
@@ -73,11 +68,7 @@ def _dispatch(words: list[str]) -> int:
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         raise UsageError(unknown("command", words[0], COMMANDS))
     options = _parser().parse_args(words)
-    if hasattr(options, "lang"):
-        from ipctui.cli.settings import language_of
-
-        # Hangul has no letters in ASCII.
-        options.lang = "en" if options.ascii else options.lang or language_of()
+    options.lang = speech.settle(options.lang, options.ascii)
     match options.command:
         case None | "run":
             # Importing makes objects that stay: looking through them for garbage costs a tenth of the start.
@@ -109,14 +100,13 @@ def _dispatch(words: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     from ipctui.cli.export import register
 
-    parser = _Parser(
+    parser = Parser(
         prog="ipctui",
         description="A laboratory of inter-process communication: real processes, real kernel objects.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"ipctui {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     _session_options(parser, mechanism=False)
     run = commands.add_parser("run", help="open one mechanism with its workers running")
     _session_options(run, mechanism=True)
@@ -127,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     _look_options(register(commands))
     listing = commands.add_parser("list", help="mechanisms, variants, parameters, and whether they run here")
     listing.add_argument("--json", action="store_true", help="as JSON")
+    _language_options(listing)
     picture = commands.add_parser("screenshot", help="a picture of a mechanism or a recording, without a terminal")
     picture.add_argument("what", metavar="MECHANISM|FILE")
     picture.add_argument("-o", "--output", required=True, metavar="OUT.svg|.png")
@@ -143,16 +134,31 @@ def _parser() -> argparse.ArgumentParser:
     _look_options(picture)
     keys = commands.add_parser("keys", help="the keys and what they do")
     keys.add_argument("--json", action="store_true", help="as JSON")
-    commands.add_parser("themes", help="the themes found, and whether each is valid")
-    commands.add_parser("doctor", help="what this machine allows, and leftovers of dead laboratories")
-    commands.add_parser("clean", help="remove those leftovers")
+    _language_options(keys)
+    _language_options(commands.add_parser("themes", help="the themes found, and whether each is valid"))
+    _language_options(
+        commands.add_parser("doctor", help="what this machine allows, and leftovers of dead laboratories")
+    )
+    _language_options(commands.add_parser("clean", help="remove those leftovers"))
     return parser
 
 
 def _look_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--theme", default="", metavar="T", help="a theme's name (ipctui themes)")
-    parser.add_argument("--lang", default="", choices=("en", "ko"), help="language (the setting's, or the locale's)")
-    parser.add_argument("--ascii", action="store_true", help="draw with ASCII alone")
+    # Without a default of its own, a command leaves alone what was said before it: ipctui --lang ko run …
+    parser.add_argument("--theme", default=argparse.SUPPRESS, metavar="T", help="a theme's name (ipctui themes)")
+    _language_options(parser)
+
+
+def _language_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--lang",
+        default=argparse.SUPPRESS,
+        choices=speech.LANGUAGES,
+        help="language (the setting's, or the locale's)",
+    )
+    parser.add_argument(
+        "--ascii", action="store_true", default=argparse.SUPPRESS, help="draw with ASCII alone, and say it in English"
+    )
 
 
 def _session_options(parser: argparse.ArgumentParser, mechanism: bool) -> None:
@@ -174,6 +180,9 @@ def _session_options(parser: argparse.ArgumentParser, mechanism: bool) -> None:
         )
     else:
         parser.set_defaults(
+            theme="",
+            lang="",
+            ascii=False,
             mechanism="pipe",
             variant=None,
             settings=[],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter, _SubParsersAction
+from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +38,6 @@ def register(commands: _SubParsersAction[Any]) -> ArgumentParser:
         "export",
         help="a recording as a Perfetto trace, a terminal session or text",
         epilog=_EPILOG,
-        formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("--to", required=True, metavar="|".join(FORMATS), help="the format")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from ipctui.lab.fold import key
 from ipctui.lab.state import LabState
 from ipctui.trace.records import Access, Call, Command, Event, Lost, Process, Record, State, Summary
 from ipctui.trace.text import clock_face, duration, grouped, visible
-from ipctui.widgets.words import STATE_GLYPHS
+from ipctui.widgets.language import in_language, worded
+from ipctui.widgets.words import STATE_GLYPHS, word
 
 _MOST_CALLS = 40
 """Calls that are told of one batch: a program flat out makes more than anybody reads."""
@@ -20,7 +21,7 @@ class Narrator:
 
     Args:
         caption: The sentence for a state.
-        language: Of what a lecture's file says.
+        language: Of the words beside it; names, and what a message or a command holds, are as they are.
     """
 
     def __init__(self, caption: Callable[[LabState], str], language: str = "en") -> None:
@@ -41,13 +42,13 @@ class Narrator:
                 if calls > _MOST_CALLS:
                     continue
             if isinstance(record, Summary):
-                total = _summary(record)
+                total = "\n".join(self._summary(record))
                 continue
             line = self._line(record)
             if line:
                 lines.append(f"{clock_face(getattr(record, 't', 0))}  {line}")
         if calls > _MOST_CALLS:
-            lines.append(f"{clock_face(state.t)}  … {grouped(calls - _MOST_CALLS)} more calls")
+            lines.append(f"{clock_face(state.t)}  … {self._worded('{0} more calls', grouped(calls - _MOST_CALLS))}")
         if total:
             return [*lines, "", total]
         lines += self._long_sleeps(state)
@@ -63,29 +64,31 @@ class Narrator:
                 result = "?" if record.result is None else str(record.result)
                 error = f" {record.errno}" if record.errno else ""
                 took = duration(record.end - record.begin)
-                mark = "" if record.syscall else "  (no system call)"
+                mark = "" if record.syscall else f"  ({self._told('no system call')})"
                 return f"{record.pid} {_name(record):<7} {record.name}({record.args}) = {result}{error} <{took}>{mark}"
             case Access():
                 return (
                     f"{record.pid} {_name(record):<7} {record.name} {record.object}[{record.offset}] = {record.value}"
                 )
             case Process():
-                return f"{record.pid} {_name(record):<7} {record.event}" + (
-                    f": {record.status}" if record.status else ""
-                )
+                status = f": {record.status}" if record.status else ""
+                return f"{record.pid} {_name(record):<7} {self._told(record.event)}{status}"
             case Command():
-                return f"$ {visible(record.command)}" + (f" → {visible(record.outcome)}" if record.outcome else "")
+                outcome = f" → {visible(self._told(record.outcome))}" if record.outcome else ""
+                return f"$ {visible(record.command)}{outcome}"
             case State() if record.state in ("held", "stopped", "unknown"):
                 return self._state(record)
             case Event(name="caption"):
                 return f"» {visible(str(record.data.get(self._language) or record.data.get('en') or ''))}"
             case Event(name="mark"):
-                return f"▼ {visible(str(record.data.get(self._language) or record.data.get('text') or 'mark'))}"
+                mark = record.data.get(self._language) or record.data.get("text") or self._told("mark")
+                return f"▼ {visible(str(mark))}"
             case Event():
                 told = ", ".join(f"{name}={value}" for name, value in record.data.items())
                 return f"{_name(record)} {record.name}: {visible(told)}".strip()
             case Lost():
-                return f"{_name(record)} {grouped(record.count)} records {record.why}"
+                lost = self._worded("{0} records {1}", grouped(record.count), self._told(record.why))
+                return f"{_name(record)} {lost}"
         return ""
 
     def _state(self, record: State) -> str:
@@ -93,9 +96,11 @@ class Narrator:
         if self._said.get(_name(record)) == place:
             return ""
         self._said[_name(record)] = place
-        before = f" before {record.before.name}({record.before.args})" if record.before is not None else ""
-        reason = f": {record.reason}" if record.reason else ""
-        return f"{record.pid} {_name(record):<7} {STATE_GLYPHS[record.state]} {record.state}{before}{reason}"
+        told = self._state_word(record.state)
+        if record.before is not None:
+            told = self._worded("{0} before {1}", told, f"{record.before.name}({record.before.args})")
+        reason = f": {self._told(record.reason)}" if record.reason else ""
+        return f"{record.pid} {_name(record):<7} {STATE_GLYPHS[record.state]} {told}{reason}"
 
     def _long_sleeps(self, state: LabState) -> list[str]:
         """Who has been blocked for a while: a reader between two messages is no news."""
@@ -114,35 +119,44 @@ class Narrator:
                 continue
             self._said[role] = place
             call = f"{now.before.name}({now.before.fd if now.before.fd is not None else ''})" if now.before else "?"
-            waker = f"; would wake it: {now.waker}" if now.waker else ""
+            told = self._worded("{0} in {1}", self._state_word("blocked"), call)
+            waker = self._worded("; would wake it: {0}", self._told(now.waker)) if now.waker else ""
             lines.append(
-                f"{clock_face(state.t)}  {now.pid} {role:<7} {STATE_GLYPHS['blocked']} blocked in {call}"
-                f" [{now.wchan or 'unknown'}]: {now.reason}{waker}"
+                f"{clock_face(state.t)}  {now.pid} {role:<7} {STATE_GLYPHS['blocked']} {told}"
+                f" [{now.wchan or self._told('unknown')}]: {self._told(now.reason or '')}{waker}"
             )
         return lines
+
+    def _summary(self, record: Summary) -> Iterator[str]:
+        yield self._told("summary")
+        for role, done in record.processes.items():
+            yield "  " + self._worded(
+                "{0}: sent {1}, received {2}", role, grouped(done["sent"]), grouped(done["received"])
+            )
+            for call in done["calls"]:
+                where = f" fd {call['fd']}" if call["fd"] is not None else ""
+                flight = ", " + self._worded("{0} in flight", call["in_flight"]) if "in_flight" in call else ""
+                errors = "".join(f", {name} {grouped(times)}" for name, times in call.get("errors", {}).items())
+                figures = self._worded("{0} calls, {1} bytes", grouped(call["calls"]), grouped(call["bytes"]))
+                yield f"    {call['name']}{where}: {figures}{errors}{flight}"
+        for name, value in record.proofs.items():
+            if isinstance(value, dict) and all(isinstance(each, dict) for each in value.values()):
+                for part, counts in value.items():
+                    yield f"  {part}: " + ", ".join(f"{figure} {count}" for figure, count in counts.items())
+                continue
+            yield f"  {name}: {grouped(value) if isinstance(value, int) else value}"
+        for why, count in record.lost.items():
+            yield "  " + self._worded("{0} calls {1} (the counts above are exact)", grouped(count), self._told(why))
+
+    def _told(self, text: str) -> str:
+        return in_language(self._language, text)
+
+    def _worded(self, sentence: str, *words: object) -> str:
+        return worded(self._language, sentence, *words)
+
+    def _state_word(self, state: str) -> str:
+        return state if self._language == "en" else word(self._language, state.upper())
 
 
 def _name(record: Call | Access | Process | State | Event | Lost) -> str:
     return key(record.process or "", record.cell)
-
-
-def _summary(record: Summary) -> str:
-    lines = ["summary"]
-    for role, done in record.processes.items():
-        lines.append(f"  {role}: sent {grouped(done['sent'])}, received {grouped(done['received'])}")
-        for call in done["calls"]:
-            where = f" fd {call['fd']}" if call["fd"] is not None else ""
-            flight = f", {call['in_flight']} in flight" if "in_flight" in call else ""
-            errors = "".join(f", {name} {grouped(times)}" for name, times in call.get("errors", {}).items())
-            figures = f"{grouped(call['calls'])} calls, {grouped(call['bytes'])} bytes"
-            lines.append(f"    {call['name']}{where}: {figures}{errors}{flight}")
-    for name, value in record.proofs.items():
-        if isinstance(value, dict) and all(isinstance(each, dict) for each in value.values()):
-            for part, figures in value.items():
-                told = ", ".join(f"{figure} {count}" for figure, count in figures.items())
-                lines.append(f"  {part}: {told}")
-            continue
-        lines.append(f"  {name}: {grouped(value) if isinstance(value, int) else value}")
-    for why, count in record.lost.items():
-        lines.append(f"  {grouped(count)} calls {why} (the counts above are exact)")
-    return "\n".join(lines)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ipctui.cli import complain
 from ipctui.cli.session import Interrupted, choose, laboratory, run_script, script_of
+from ipctui.lab.fitting import fitted
 from ipctui.lab.parameters import UsageError, printable, unknown
 from ipctui.lab.session import LabError
 from ipctui.lab.state import LabState
 from ipctui.lab.timeline import folded
 from ipctui.mechanisms import catalogue
-from ipctui.trace.recording import Recording, RecordingError, read_recording
+from ipctui.trace.recording import Recording, RecordingError, RecordingFile
 from ipctui.trace.records import Record, Summary
 from ipctui.widgets.view import View
 
@@ -88,10 +89,16 @@ def _state(options: Namespace) -> tuple[LabState, str]:
     if not path.exists():
         why = unknown("mechanism", options.what, catalogue.NAMES)
         raise UsageError(f"{printable(options.what)}: no file of this name, and {why}")
-    recording = read_recording(path)
-    for problem in recording.problems:
-        complain(problem)
-    return replayed(recording, options.at), recording.header.mechanism
+    file = RecordingFile(path)
+    try:
+        channel = catalogue.channel(file.header.mechanism)
+        end = None if options.at is None else int(options.at * 1e9)
+        state = fitted(file, channel, until=end)
+        for problem in file.told():
+            complain(problem)
+        return state if end is None else replace(state, t=end), channel.name
+    finally:
+        file.close()
 
 
 def replayed(recording: Recording, at: float | None) -> LabState:

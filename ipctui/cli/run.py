@@ -14,6 +14,7 @@ from ipctui.cli import complain
 from ipctui.cli.output import Output
 from ipctui.cli.scenario import is_scenario, scenario_of, status_of
 from ipctui.cli.session import Choice, Interrupted, Script, choose, laboratory, run_script, script_of
+from ipctui.cli.speech import spoken
 from ipctui.lab.lecture import Lecture
 from ipctui.lab.parameters import UsageError
 from ipctui.lab.recorder import Recorder, RecorderError
@@ -78,9 +79,10 @@ def _headless(choice: Choice, script: Script, options: Namespace, scenario: Scen
 
 def _text(choice: Choice, script: Script, options: Namespace, scenario: Scenario | None) -> int:
     from ipctui.cli.narrate import Narrator
+    from ipctui.widgets.particles import said
 
-    caption = catalogue.caption(choice.channel.name)
-    narrator = Narrator(lambda state: caption(state, options.lang), options.lang)
+    caption, language = catalogue.caption(choice.channel.name), spoken(sys.stdout)
+    narrator = Narrator(lambda state: said(caption, state, language), language)
     interrupted = Interrupted()
     with laboratory(choice) as lab, recorded(lab, options):
         output = Output()

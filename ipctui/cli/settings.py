@@ -15,9 +15,9 @@ from pathlib import Path
 
 import platformdirs
 
+from ipctui.cli.speech import LANGUAGES
 from ipctui.lab.parameters import printable, unknown
 
-LANGUAGES = ("en", "ko")
 _KEYS = ("language", "theme")
 _LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
 """What decides about the language of messages, the first that is set: locale(7)."""

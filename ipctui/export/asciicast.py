@@ -69,12 +69,12 @@ def _drawn(state: LabState, draw: Draw, cast: Cast) -> Frame:
         view = replace(view, selected=next(iter(state.processes)))
     try:
         return draw(state, view, *cast.size)
-    except Exception as error:
+    except Exception:
         # A damaged recording can say what no laboratory ever would, of what the mechanism remembers above all.
         try:
             return draw(replace(state, facts={}), view, *cast.size)
         except Exception:
-            return undrawable(view, *cast.size, error)
+            return undrawable(view, *cast.size)
 
 
 def _moments(source: Source, channel: Channel, fps: float) -> Iterator[tuple[LabState, list[tuple[int, str]]]]:

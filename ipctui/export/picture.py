@@ -30,6 +30,16 @@ _CLIP_OVERLAP = 0.25
 _BOX_SCALE = 1.18
 """Box-drawing glyphs of DejaVu Sans Mono end above a line of rich; larger and clipped, frames do not gape."""
 
+_NAMES = (
+    *("NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "HT", "LF", "VT", "FF", "CR", "SO", "SI"),
+    *("DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US"),
+)
+CONTROLS = {chr(0x2400 + code): name for code, name in enumerate(_NAMES)} | {"\u2421": "DEL"}
+"""The pictures of control characters and what stands in them: hardly a font has these glyphs, so they are drawn."""
+
+_LETTER = 0.5
+"""Size of such a letter by the font's; the letters of a picture go down from its upper left corner."""
+
 _STYLE = re.compile(r"(<style[^>]*>)(.*?)(</style>)", re.DOTALL)
 _FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}\s*")
 _FIRA_CODE = re.compile(r"font-family: Fira Code[^;}]*;")
@@ -61,10 +71,10 @@ def correct_svg(svg: str) -> str:
     so does one already corrected.
     """
     matrix = _MATRIX.search(svg)
-    if matrix is None:
+    if matrix is None or _rule(matrix.group(1)) in svg:
         return svg
     terminal, font_size = matrix.group(1), float(matrix.group(2))
-    body = _TEXT.sub(lambda run: _placed(run, terminal, font_size * _CELL_ASPECT), svg)
+    body = _TEXT.sub(lambda run: _placed(run, terminal, font_size), svg)
     return _with_every_clip(_with_local_fonts(body, terminal, font_size), font_size)
 
 
@@ -83,8 +93,9 @@ def write_picture(svg: str, path: Path) -> None:
         raise PictureError(f"{path.name!r}: a picture's name ends in .svg or .png")
 
 
-def _placed(run: re.Match[str], terminal: str, cell_width: float) -> str:
+def _placed(run: re.Match[str], terminal: str, font_size: float) -> str:
     """One run of rich as pieces that each begin at their own cell."""
+    cell_width = font_size * _CELL_ASPECT
     text = unescape(run["text"])
     if not text.strip("\n"):
         return ""  # rich ends every line with a run that holds only the newline
@@ -99,8 +110,24 @@ def _placed(run: re.Match[str], terminal: str, cell_width: float) -> str:
             f'<text class="{classes}" x="{x:g}" y="{run["y"]}" textLength="{width:g}"'
             f' lengthAdjust="spacingAndGlyphs" clip-path="url(#{run["clip"]})">{content}</text>'
         )
+        if kind == "control":
+            for place, char in enumerate(piece):
+                elements += _drawn_control(char, style, run["clip"], x + place * cell_width, float(run["y"]), font_size)
         x += width
     return "".join(elements)
+
+
+def _drawn_control(char: str, style: str, clip: str, x: float, y: float, font_size: float) -> Iterator[str]:
+    """The letters of a control picture, as a font that has it draws them: small, from the upper left downwards."""
+    letters, size = CONTROLS[char], font_size * _LETTER
+    across = (font_size - size) * _CELL_ASPECT / (len(letters) - 1)
+    down = (font_size * 0.95 - size) / (len(letters) - 1)
+    for place, letter in enumerate(letters):
+        left, base = x + place * across, y - font_size * 0.45 + place * down
+        yield (
+            f'<text clip-path="url(#{clip})" class="{style}" font-size="{size:g}"'
+            f' x="{left:g}" y="{base:g}">{letter}</text>'
+        )
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str]]:
@@ -126,12 +153,19 @@ def _pieces(text: str) -> Iterator[tuple[str, str]]:
 def _kind(grapheme: str, cells: int) -> str:
     if cells == 2:
         return "wide"
+    if grapheme in CONTROLS:
+        return "control"
     # Upper blocks hang from the top of the line already: larger, they would be clipped away.
     return "box" if "\u2500" <= grapheme[0] <= "\u259f" and grapheme[0] not in "▀▔" else ""
 
 
+def _rule(terminal: str) -> str:
+    """The style by which a corrected SVG is known."""
+    return f".{terminal}-matrix .{terminal}-wide {{ font-family: {WIDE_FONTS}; }}"
+
+
 def _with_local_fonts(svg: str, terminal: str, font_size: float) -> str:
-    marked = f".{terminal}-matrix .{terminal}-wide {{ font-family: {WIDE_FONTS}; }}"
+    marked = _rule(terminal)
 
     def edited(style: re.Match[str]) -> str:
         css = _FONT_FACE.sub("", style.group(2))
@@ -139,9 +173,14 @@ def _with_local_fonts(svg: str, terminal: str, font_size: float) -> str:
         css = css.replace("font-family: arial;", f"font-family: {WIDE_FONTS};")
         css = _FIRA_CODE.sub(f"font-family: {NARROW_FONTS}; font-variant-ligatures: none;", css)
         box = f".{terminal}-matrix .{terminal}-box {{ font-size: {font_size * _BOX_SCALE:g}px; }}"
-        return f"{style.group(1)}{css.rstrip()}\n    {marked}\n    {box}\n    {style.group(3)}"
+        rules = [marked, box]
+        if f'{terminal}-control"' in svg:
+            # The text stays, to be searched for and copied.
+            rules.append(f".{terminal}-matrix .{terminal}-control {{ fill-opacity: 0; }}")
+        lines = "".join(f"{rule}\n    " for rule in rules)
+        return f"{style.group(1)}{css.rstrip()}\n    {lines}{style.group(3)}"
 
-    return svg if marked in svg else _STYLE.sub(edited, svg, count=1)
+    return _STYLE.sub(edited, svg, count=1)
 
 
 def _with_every_clip(svg: str, font_size: float) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
+import struct
 
 from ipctui.kernel.inet_sockets import borrowed
+from ipctui.kernel.libc import socket_option
 
 _SO_PEEK_OFF = 42  # asm-generic/socket.h
+_IP_MSFILTER = 41  # linux/in.h
+_QUESTION = struct.Struct("@4s4sII")
+"""linux/in.h, struct ip_msfilter: group, interface, mode, number of sources; those themselves are not wanted."""
 
 
 def peek(pidfd: int, fd: int, most: int = 24, length: int = 64) -> tuple[tuple[bytes, int], ...]:
@@ -39,3 +45,20 @@ def peek(pidfd: int, fd: int, most: int = 24, length: int = 64) -> tuple[tuple[b
         finally:
             copy.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, -1)
     return tuple(found)
+
+
+def is_member(pidfd: int, fd: int, group: str, interface: str = "127.0.0.1") -> bool | None:
+    """Whether a process's socket has joined a group of IPv4 through an interface; None where the kernel does not tell.
+
+    IP_MSFILTER asks which sources a socket wants of a group: EADDRNOTAVAIL says that it has not joined (ip(7)).
+
+    Raises:
+        OSError: ESRCH, EBADF, EPERM of pidfd_getfd(2); ENOTSOCK for what is no socket.
+    """
+    question = _QUESTION.pack(socket.inet_aton(group), socket.inet_aton(interface), 0, 0)
+    with borrowed(pidfd, fd) as copy:
+        try:
+            socket_option(copy.fileno(), socket.IPPROTO_IP, _IP_MSFILTER, question)
+        except OSError as error:
+            return False if error.errno == errno.EADDRNOTAVAIL else None
+    return True

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ipctui.kernel import libc
-from ipctui.kernel.own import lift
+from ipctui.kernel.own import socket_copy
 
 _SO_MEMINFO = 55  # asm-generic/socket.h
 _MEMINFO = struct.Struct("=9I")  # linux/sock_diag.h: SK_MEMINFO_RMEM_ALLOC, RCVBUF, WMEM_ALLOC, SNDBUF, …, DROPS
@@ -114,11 +113,8 @@ def shown(endpoint: Endpoint | None) -> str:
 @contextmanager
 def borrowed(pidfd: int, fd: int) -> Iterator[socket.socket]:
     """A copy of a process's socket, closed at the end: while it is open, the other end sees no end of file."""
-    copy = socket.socket(fileno=lift(libc.pidfd_getfd(pidfd, fd)))
-    try:
+    with socket_copy(pidfd, fd) as copy:
         yield copy
-    finally:
-        copy.close()
 
 
 def _peer(copy: socket.socket) -> Endpoint | None:

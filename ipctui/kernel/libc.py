@@ -69,6 +69,16 @@ def pidfd_getfd(pidfd: int, fd: int) -> int:
     return _checked(call(ctypes.c_long(_SYS_PIDFD_GETFD), pidfd, fd, ctypes.c_uint(0)))
 
 
+def socket_option(fd: int, level: int, option: int, question: bytes) -> bytes:
+    """What getsockopt(2) answers where the buffer asks as well as answers, as for IP_MSFILTER.
+
+    Raises OSError: EBADF, ENOTSOCK, ENOPROTOOPT, and what the option says of itself.
+    """
+    buffer, size = ctypes.create_string_buffer(question, len(question)), ctypes.c_uint(len(question))
+    _checked(_function("getsockopt", ctypes.c_int)(fd, level, option, buffer, ctypes.byref(size)))
+    return buffer.raw[: size.value]
+
+
 def process_vm_readv(pid: int, address: int, length: int) -> bytes:
     """At most `length` bytes of another process's memory from `address`: process_vm_readv(2).
 

@@ -1,6 +1,11 @@
 """Where the laboratory's own descriptors sit: above everything that the measured programs are numbered by."""
 
+from __future__ import annotations
+
 import os
+import socket
+
+from ipctui.kernel import libc
 
 FIRST_OWN_DESCRIPTOR = 200
 """The lowest number of an internal descriptor, so that pipe(2) gives 3 and 4 as every book says."""
@@ -19,3 +24,19 @@ def lift(fd: int) -> int:
         return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_OWN_DESCRIPTOR)
     finally:
         os.close(fd)
+
+
+def socket_copy(pidfd: int, fd: int) -> socket.socket:
+    """A copy of a process's socket among the laboratory's own descriptors, to be closed at once: pidfd_getfd(2).
+
+    What the process has behind that number may be something else by now: that copy is closed here.
+
+    Raises:
+        OSError: ESRCH, EBADF, EPERM of pidfd_getfd(2); ENOTSOCK for what is no socket.
+    """
+    copy = lift(libc.pidfd_getfd(pidfd, fd))
+    try:
+        return socket.socket(fileno=copy)
+    except BaseException:
+        os.close(copy)
+        raise

@@ -30,9 +30,11 @@ class Thread:
 def threads(pid: int) -> tuple[Thread, ...]:
     """The threads of a process, the first of them its main thread; none when it is gone."""
     try:
-        numbers = sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))
+        numbers = [int(name) for name in os.listdir(f"/proc/{pid}/task")]
     except OSError:
         return ()
+    # The numbers begin again at pid_max (proc_sys_kernel(5)): a thread's may be below its process's.
+    numbers.sort(key=lambda tid: (tid != pid, tid))
     return tuple(found for tid in numbers if (found := _thread(f"/proc/{pid}/task/{tid}", tid)) is not None)
 
 

@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ipctui.kernel import libc
-from ipctui.kernel.own import lift
+from ipctui.kernel.own import socket_copy
 
 _SIOCINQ, _SIOCOUTQ = 0x541B, 0x5411  # asm-generic/ioctls.h: FIONREAD and TIOCOUTQ
 _SO_PEEK_OFF = 42  # asm-generic/socket.h
@@ -56,6 +55,8 @@ class Queue:
     """The oldest waiting messages, each cut."""
     count: int | None
     """How many wait in all; None when more wait than were looked at, or none could be."""
+    sizes: tuple[int, ...] = ()
+    """The true bytes of each of `messages`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +92,22 @@ def identify(pidfd: int, fd: int) -> Identity:
         )
 
 
-def look(pidfd: int, fd: int, most: int = 24, length: int = 64) -> Queue:
+def look(pidfd: int, fd: int, most: int = 24, length: int = 64, peeked: bool = False) -> Queue:
     """What waits behind a process's connected descriptor: at most `most` messages, cut to `length` bytes.
 
-    Messages of a stream have no edges: there the first bytes are one. Nothing is received.
+    Messages of a stream have no edges: there the first bytes are one. Nothing is received. SO_PEEK_OFF, by which all
+    but the oldest are looked at, is the socket's: for as long as that takes, a peek of the owner's own would begin at
+    a later message, or sleep before a queue that is not empty. With `peeked`, for an owner that peeks and runs, the
+    oldest alone is looked at, and SO_PEEK_OFF left alone.
 
     Raises:
         OSError: as `identify`.
     """
     with _borrowed(pidfd, fd) as borrowed:
         waiting, taken = _number(borrowed, _SIOCINQ), _number(borrowed, _SIOCOUTQ)
-        messages, seen = _peek(borrowed, most, length) if waiting else ((), 0)
-        return Queue(waiting, taken, messages, len(messages) if seen >= waiting else None)
+        peek = _peek_oldest if peeked else _peek
+        messages, sizes = peek(borrowed, most, length) if waiting else ((), ())
+        return Queue(waiting, taken, messages, len(messages) if sum(sizes) >= waiting else None, sizes)
 
 
 def shown(address: object) -> str:
@@ -167,11 +172,8 @@ def parse_peer(answer: bytes) -> int | None:
 
 @contextmanager
 def _borrowed(pidfd: int, fd: int) -> Iterator[socket.socket]:
-    copy = socket.socket(fileno=lift(libc.pidfd_getfd(pidfd, fd)))
-    try:
+    with socket_copy(pidfd, fd) as copy:
         yield copy
-    finally:
-        copy.close()
 
 
 def _peer_name(borrowed: socket.socket) -> tuple[str, bool]:
@@ -183,28 +185,45 @@ def _peer_name(borrowed: socket.socket) -> tuple[str, bool]:
         raise
 
 
-def _peek(borrowed: socket.socket, most: int, length: int) -> tuple[tuple[bytes, ...], int]:
-    """The waiting messages and their true bytes: SO_PEEK_OFF makes a peek go on where the last one stopped.
+def _flags() -> int:
+    # Some are missing on systems that this module must still be importable on.
+    return socket.MSG_PEEK | socket.MSG_DONTWAIT | socket.MSG_TRUNC
+
+
+def _peek_oldest(borrowed: socket.socket, most: int, length: int) -> tuple[tuple[bytes, ...], tuple[int, ...]]:
+    """The oldest waiting message and its true bytes."""
+    room = bytearray(length)
+    try:
+        if most < 1 or _has_error(borrowed):
+            return (), ()
+        size = borrowed.recv_into(room, length, _flags())
+    except (BlockingIOError, ConnectionResetError):
+        return (), ()
+    return ((bytes(room[: min(size, length)]),), (size,)) if size > 0 else ((), ())
+
+
+def _peek(borrowed: socket.socket, most: int, length: int) -> tuple[tuple[bytes, ...], tuple[int, ...]]:
+    """The waiting messages and the true bytes of each: SO_PEEK_OFF makes a peek go on where the last one stopped.
 
     It says nothing to whoever receives, and is taken back at once: -1 is how every socket begins (socket(7)). An
     error that waits for the socket's owner (ECONNRESET) would be given to us in its place, so then nothing is asked.
     """
     messages: list[bytes] = []
-    offset = 0
+    sizes: list[int] = []
     try:
         while len(messages) < most and not _has_error(borrowed):
-            borrowed.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, offset)
+            borrowed.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, sum(sizes))
             room = bytearray(length)
-            size = borrowed.recv_into(room, length, socket.MSG_PEEK | socket.MSG_DONTWAIT | socket.MSG_TRUNC)
+            size = borrowed.recv_into(room, length, _flags())
             if size <= 0:
                 break
             messages.append(bytes(room[: min(size, length)]))
-            offset += size
+            sizes.append(size)
     except (BlockingIOError, ConnectionResetError):
         pass
     finally:
         borrowed.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, -1)
-    return tuple(messages), offset
+    return tuple(messages), tuple(sizes)
 
 
 def _has_error(borrowed: socket.socket) -> bool:

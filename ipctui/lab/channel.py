@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -74,6 +74,7 @@ class Plan:
         names: What the session puts into the system's name spaces, by kind: removed at its end, whoever dies.
         shown_last: Names of seats that stand behind all others on the screen, though they may be their parents.
         refuses: By the name of a command that would change nothing here, the reason in a sentence.
+        guard: Asked before a process of `late` is started by itself: why that must wait, "" when it need not.
     """
 
     module: str
@@ -88,6 +89,7 @@ class Plan:
     names: tuple[tuple[Kind, str], ...] = ()
     shown_last: tuple[str, ...] = ()
     refuses: Mapping[str, str] = field(default_factory=dict)
+    guard: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

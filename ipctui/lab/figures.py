@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ipctui.lab.collect import Collector
 from ipctui.lab.handle import Handle
 from ipctui.trace.records import Counters, Record, Settings
+from ipctui.trace.ring import W_NONBLOCKING
 
 _EVERY = 250_000_000
 _AT_LEAST_EVERY = 1_000_000_000
@@ -60,10 +62,11 @@ class Figures:
         for handle in handles:
             if not handle.pid:
                 continue
-            settings = Settings(0, handle.role, handle.held, handle.rate, handle.size, handle.cell)
+            mode = bool(handle.ring.words[W_NONBLOCKING])
+            settings = Settings(0, handle.role, handle.held, handle.rate, handle.size, handle.cell, mode)
             if settings != self._settings.get(handle.name):
                 self._settings[handle.name] = settings
-                records.append(Settings(t, handle.role, handle.held, handle.rate, handle.size, handle.cell))
+                records.append(replace(settings, t=t))
         return records
 
 

@@ -13,6 +13,10 @@ from typing import Any
 _BOOT = "import sys; sys.path[:] = {path!r}; sys.argv[1:] = [{fd!r}]; from ipctui.worker.launcher import main; main()"
 
 
+_PATIENCE = 15.0
+"""Seconds that the launcher gets to end everybody and take the names away; after that it is killed."""
+
+
 class LauncherError(Exception):
     """The launcher could not be started or has died; one line why."""
 
@@ -112,7 +116,7 @@ class LauncherClient:
             pass
         self._socket.close()
         try:
-            self._process.wait(5)
+            self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

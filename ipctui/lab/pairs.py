@@ -22,7 +22,7 @@ BURST = 0.04
 PAUSE = 1_500_000_000
 """Nanoseconds between the beginnings of two bursts, once each way has been measured."""
 _REMEMBERED = 5
-_PATIENCE = 10_000_000_000
+_PATIENCE = 30_000_000_000
 _BOOT = "import sys; sys.path[:] = {path!r}; from ipctui.worker.pairs import main; main()"
 
 

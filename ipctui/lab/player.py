@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ipctui.lab.channel import Channel
+from ipctui.lab.fitting import Fitting, fitted, of_one_session
 from ipctui.lab.state import LabState
 from ipctui.lab.summary import summary
 from ipctui.lab.survey import Ticker
 from ipctui.lab.timeline import Chunk, Cursor, Timeline, folded, packed
-from ipctui.trace.lines import Line
 from ipctui.trace.recording import RecordingError, RecordingFile
 from ipctui.trace.records import Checkpoint, Header, Record, Summary
 
@@ -52,6 +52,7 @@ class RecordingTimeline(Timeline):
         self.done = False
         self.ready = threading.Event()
         """Set once something can be shown."""
+        self._fitting = Fitting(file, channel)
         self._start, _ = folded(LabState(), (file.header,), channel.reduce)
         self._stop = False
 
@@ -61,11 +62,9 @@ class RecordingTimeline(Timeline):
             self._index()
         except RecordingError as error:
             self.file.problems.append(str(error))
-        except Exception as error:
-            self.file.problems.append(f"{self.file.path}: not read to its end: {type(error).__name__}: {error}")
+        except Exception:
+            self.file.problems.append(f"{self.file.path}: damaged after {self.last:,} records; no more can be shown")
         finally:
-            if self.unfit:
-                self.file.problems.append(f"{self.file.path}: {self.unfit:,} records did not fit and were left out")
             self.done = True
             self.ready.set()
 
@@ -73,38 +72,36 @@ class RecordingTimeline(Timeline):
         # Surveyed apart and published a chunk at a time: nothing is found that cannot be gone to.
         state = self._start
         records: list[Record] = []
+        numbers: list[int] = []
         before = self.survey.ticker.copy()
         place, end = 0, 0
-        for line, record in self.file.records():
+        for line, record in of_one_session(self.file):
             if self._stop:
                 return
-            if isinstance(record, Header):
-                self._another(line)
-                break
             if isinstance(record, Summary):
                 continue
             if not records:
                 place = line.place
                 before = Ticker(record.t) if not self.last and isinstance(record, Checkpoint) else before
             records.append(record)
+            numbers.append(line.number)
             self.survey.add(record)
             end = line.place + len(line.raw)
             if len(records) >= (_CHUNK if self.chunks else _FIRST_CHUNK):
-                state = self._add(records, before, state, _Place(place, end - place))
-                records, before = [], self.survey.ticker.copy()
+                state = self._add(records, numbers, before, state, _Place(place, end - place))
+                records, numbers, before = [], [], self.survey.ticker.copy()
         if records:
-            self._add(records, before, state, _Place(place, end - place))
+            self._add(records, numbers, before, state, _Place(place, end - place))
 
-    def _add(self, records: list[Record], before: Ticker, state: LabState, body: _Place) -> LabState:
+    def _add(
+        self, records: list[Record], numbers: list[int], before: Ticker, state: LabState, body: _Place
+    ) -> LabState:
         first = self.survey.position - len(records)
         checkpoint = packed(state)
-        after = self.folded(state, records)
+        after = self._fitting.fold(state, records, numbers)
         self.chunks.append(Chunk(first, len(records), before, self.survey.ticker.t, checkpoint, body))
         self.ready.set()
         return after
-
-    def _another(self, line: Line) -> None:
-        self.file.problems.append(f"{self.file.path}:{line.number}: another session begins here; it was left out")
 
     def records_of(self, chunk: Chunk) -> list[Record]:
         """A chunk's records, read from the file again."""
@@ -257,29 +254,13 @@ def summed_up(path: Path, channel: Callable[[str], Channel]) -> tuple[Summary, t
     """The summary that a recording's records make, and what was wrong with the file, one line each.
 
     Raises:
-        RecordingError: the file cannot be read or is no recording, or what it says cannot be summed up.
+        RecordingError: the file cannot be read or is no recording.
     """
     file = RecordingFile(path)
     try:
         mechanism = channel(file.header.mechanism)
-        timeline = RecordingTimeline(file, mechanism)
-        state = timeline.state_at(0)
-        batch: list[Record] = []
-        for line, record in file.records():
-            if isinstance(record, Header):
-                timeline._another(line)
-                break
-            batch.append(record)
-            if len(batch) >= _CHUNK:
-                state = timeline.folded(state, batch)
-                batch = []
-        state = timeline.folded(state, batch)
-        problems = [*file.told()]
-        if timeline.unfit:
-            problems.append(f"{path}: {timeline.unfit:,} records did not fit and were left out")
-        try:
-            return summary(state, mechanism), tuple(problems)
-        except Exception as error:
-            raise RecordingError(f"{path}: what it says cannot be summed up: {type(error).__name__}: {error}") from None
+        # What a single record says may be taken by the mechanism and be too strange for its summary.
+        state = fitted(file, mechanism, proof=lambda state: summary(state, mechanism))
+        return summary(state, mechanism), file.told()
     finally:
         file.close()

@@ -30,7 +30,7 @@ _FEW = 32
 """Records that are encoded at once where they come from: what is cold in the cache costs three times as much."""
 _AT_ONCE = 200
 """Records that are written at once, about."""
-_PATIENCE = 5.0
+_PATIENCE = 15.0
 """Seconds that the end of a session waits for a slow disk."""
 NOT_WRITTEN = "not written"
 """Why a record is missing from a stream that its reader or disk was too slow for."""

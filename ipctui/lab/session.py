@@ -217,6 +217,7 @@ class Lab:
 
     def _states(self) -> list[Record]:
         records: list[Record] = []
+        self._watcher.look_round([handle for handle in self.handles if handle.alive])
         for handle in self.handles:
             if not handle.alive:
                 continue

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, get_type_hints
 
 from ipctui.lab.state import LabState
-from ipctui.trace.record_json import Reader, RecordError, from_json, plain, reader_of, to_json
+from ipctui.trace.record_json import Reader, RecordError, from_json, needed, plain, reader_of, to_json
 from ipctui.trace.records import Access, Call
 
 _TUPLE, _PAIRS, _SET = "()", "{}", "<>"
@@ -88,13 +88,13 @@ def _read_lost(value: Any, where: str) -> dict[tuple[str, str], int]:
 def _read_facts(value: Any, where: str) -> Mapping[str, Any]:
     facts = _value(value, where)
     if not isinstance(facts, dict):
-        raise RecordError(f"{where}: an object is needed")
+        raise needed(where, "an object", value)
     return facts
 
 
 def _list(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list):
-        raise RecordError(f"{where}: list expected, not {type(value).__name__}")
+        raise needed(where, "a list", value)
     return value
 
 
@@ -124,7 +124,7 @@ def _value(body: Any, where: str) -> Any:
         try:
             return _TAGS[tag]([_value(item, where) for item in items])
         except (TypeError, ValueError):
-            raise RecordError(f"{where}: {tag} does not hold what it should") from None
+            raise RecordError(f"{where}: what {tag} stands for does not hold these values") from None
     return {name: _value(item, where) for name, item in body.items()}
 
 

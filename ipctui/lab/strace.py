@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ipctui.lab import strace_sets
+from ipctui.lab import strace_options, strace_sets
 from ipctui.trace.ring import PAYLOAD, Key
 from ipctui.trace.text import strace_string
 
@@ -68,7 +68,9 @@ class _Made:
         return ("..." if len(raw) == PAYLOAD else "") + strace_string(raw, 0)
 
     def given(self) -> str:
-        """The bytes that it was given."""
+        """The bytes that it was given; of a call in flight they may be unknown."""
+        if self.argument and not self.payload:
+            return "…"
         return strace_string(self.payload[: min(self.argument, PAYLOAD)], self.argument)
 
     def taken(self) -> str:
@@ -219,23 +221,13 @@ def _mq_notify(made: _Made) -> str:
     return f"{made.fd}, {{sigev_notify=SIGEV_SIGNAL, sigev_signo={number}}}"
 
 
-_LEVELS = {
-    socket.SOL_SOCKET: ("SOL_SOCKET", "SO_"),
-    socket.IPPROTO_IP: ("SOL_IP", "IP_"),
-    socket.IPPROTO_TCP: ("SOL_TCP", "TCP_"),
-}
-"""The levels of setsockopt(2) that are told by name, and how their options' names begin."""
-_OPTIONS = {
-    (level, number): name
-    for level, (_, prefix) in _LEVELS.items()
-    for name, number in sorted(vars(socket).items())
-    if name.startswith(prefix) and isinstance(number, int)
-}
+def _setsockopt(made: _Made) -> str:
+    return f"{made.fd}, {strace_options.option(made.argument, made.extra, made.payload)}"
 
 
-def _option(made: _Made) -> str:
-    level = _LEVELS.get(made.argument, (str(made.argument),))[0]
-    return f"{made.fd}, {level}, {_OPTIONS.get((made.argument, made.extra), made.extra)}"
+def _getsockopt(made: _Made) -> str:
+    value = made.payload if made.result == 0 else b""
+    return f"{made.fd}, {strace_options.option(made.argument, made.extra, value, asked=True)}"
 
 
 def _sendto(made: _Made) -> str:
@@ -308,8 +300,8 @@ _PRINT: dict[str, Callable[[_Made], str]] = {
     "accept": lambda made: f"{made.fd}, NULL, NULL",
     "shutdown": lambda made: f"{made.fd}, {('SHUT_RD', 'SHUT_WR', 'SHUT_RDWR')[made.argument % 3]}",
     "getsockname": lambda made: f"{made.fd}, {_text(made.payload)}",
-    "getsockopt": _option,
-    "setsockopt": _option,
+    "getsockopt": _getsockopt,
+    "setsockopt": _setsockopt,
     "send": lambda made: f"{_write(made)}, {_message_flags(made.extra)}",
     "recv": _recv,
     "sendmsg": _sendmsg,

@@ -100,7 +100,6 @@ class Timeline:
         self.chunks: list[Chunk] = []
         self.survey = Survey()
         self.epoch = 0
-        self.unfit = 0
         self._start = LabState()
         self._loaded: dict[tuple[int, int, int], _Loaded] = {}
 
@@ -188,9 +187,7 @@ class Timeline:
 
     def folded(self, state: LabState, records: Sequence[Record]) -> LabState:
         """The state after records; of a damaged stream those that do not fit are left out."""
-        state, unfit = folded(state, records, self.reduce)
-        self.unfit += unfit
-        return state
+        return folded(state, records, self.reduce)[0]
 
     def _chunk(self, position: int) -> Chunk | None:
         """The chunk whose records lead to a position."""

@@ -7,6 +7,7 @@ not let us read is `unknown`, with the reason.
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,11 @@ _SAME_CALL = {
     "futex": ("futex", "futex_time64"),
     "semtimedop": ("semtimedop", "semop"),
 }
+
+
+_WORD = struct.calcsize("P")
+_MSG_IOV = struct.calcsize("PIP") - _WORD
+"""Where struct msghdr has its msg_iov: after the name and its length (sys/socket.h)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Watcher:
         self._observer = observer
         self._said: dict[str, State] = {}
         self._seen: dict[str, Glance] = {}
+        self._looks: dict[str, tuple[Glance, Glance]] = {}
 
     def limits(self) -> Mapping[str, int]:
         """The system's limits that the mechanism knows a failed call by, where it has any."""
@@ -73,21 +80,40 @@ class Watcher:
         """Another process has taken this place."""
         self._said.pop(name, None)
         self._seen.pop(name, None)
+        self._looks.pop(name, None)
+
+    def look_round(self, handles: Sequence[Handle]) -> None:
+        """Look at everybody, so that all of whom a sleep is told have slept at one and the same moment.
+
+        Who sleeps as at the last tick has slept since then. Where somebody may have fallen asleep meanwhile, all that
+        sleep are looked at once more, when everybody has been looked at: two looks at one and then two at the next
+        would make a deadlock of two that wait for each other by turns.
+        """
+        before, now = self._seen, self._glances(handles)
+        fresh = {
+            name
+            for name, look in now.items()
+            if _may_sleep(look) and (name not in before or not self._asleep(before[name], look))
+        }
+        asleep = [each for each in handles if each.name in now and _may_sleep(now[each.name])] if fresh else []
+        again = self._glances(asleep)
+        self._looks = {
+            name: (look if name in fresh else before.get(name, look), again.get(name, look))
+            for name, look in now.items()
+        }
+        self._seen = {name: second for name, (_, second) in self._looks.items()}
+
+    @staticmethod
+    def _glances(handles: Sequence[Handle]) -> dict[str, Glance]:
+        return {handle.name: look for handle in handles if (look := glance(handle)) is not None}
 
     def look(self, handle: Handle, processes: list[Seen]) -> State | None:
-        """A state record if the process's state changed.
-
-        Who has slept since the last tick is told by that tick's look and one more; who may have fallen asleep since
-        then is looked at twice.
-        """
-        first, second = self._seen.get(handle.name), glance(handle)
-        if second is not None and _may_sleep(second) and (first is None or not self._asleep(first, second)):
-            first, second = second, glance(handle)
-        if second is None:
+        """A state record if the process's state has changed, by the last look round."""
+        looks = self._looks.get(handle.name)
+        if looks is None:
             return None
-        self._seen[handle.name] = second
         t = self._clock.time()
-        state = self._state(handle, first or second, second, processes, t)
+        state = self._state(handle, *looks, processes, t)
         said = self._said.get(handle.name)
         if said is not None and replace(state, t=said.t) == said:
             return None
@@ -223,7 +249,23 @@ def _kernel_arguments(pid: int, name: str, key: Key, call: SystemCall | None, la
         return arguments(name, key, call.args[2], 0, payload, None)
     if name == "poll":
         return f"[{call.args[1]} descriptor{'s' * (call.args[1] != 1)}]"
+    if name in ("sendmsg", "recvmsg"):
+        size, payload = _message(pid, call.args[1], name == "sendmsg")
+        return arguments(name, key, size, call.args[2], payload, None)
     return arguments(name, key, call.args[2], 0, b"", None)
+
+
+def _message(pid: int, header: int, given: bool) -> tuple[int, bytes]:
+    """The bytes that a message of sendmsg(2) or recvmsg(2) has room for, and the first of those that it was given.
+
+    Its struct msghdr lies in the process's memory, and there is one struct iovec; 0 where that cannot be read.
+    """
+    try:
+        (vector,) = struct.unpack_from("@P", libc.process_vm_readv(pid, header, _MSG_IOV + _WORD), _MSG_IOV)
+        base, size = struct.unpack("@PN", libc.process_vm_readv(pid, vector, 2 * _WORD))
+        return size, libc.process_vm_readv(pid, base, min(32, size)) if given and size else b""
+    except (OSError, struct.error):
+        return 0, b""
 
 
 def let_settle(handles: Sequence[Handle]) -> None:

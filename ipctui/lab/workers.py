@@ -23,7 +23,8 @@ from ipctui.trace.text import readable
 from ipctui.worker import names
 from ipctui.worker.messages import letter_of
 
-START_SECONDS = 5.0
+START_SECONDS = 20.0
+_PUT_OFF = 1_000_000_000
 PATIENCE = 500_000_000
 """Nanoseconds to wait for whoever reaped a process to tell how it ended."""
 
@@ -48,6 +49,7 @@ class Workers:
         self._exits: dict[int, str] = {}
         self._first_pids: set[int] = set()
         self._late: dict[str, int] = {}
+        self._told_why: dict[str, str] = {}
         self._trees: dict[str, tuple[Handle, ...]] = {}
         self._errors = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
@@ -63,6 +65,7 @@ class Workers:
         self.plan = plan
         self._launcher.tell({"op": "preload", "module": plan.module})
         self._exits, self._first_pids, self._late, self._trees = {}, set(), {}, {}
+        self._told_why = {}
         for kind, name in plan.names:
             self._launcher.tell({"op": "own", "kind": kind, "name": name})
         self.handles = []
@@ -140,14 +143,25 @@ class Workers:
         return self._late.get(handle.name)
 
     def start_due(self, t: int) -> None:
-        """Start the trees whose time has come.
+        """Start the trees whose time has come, unless the plan's guard speaks against it: then they are put off.
 
         Raises:
             LauncherError: one could not be started.
         """
         for name in [name for name, due in self._late.items() if due <= t]:
-            del self._late[name]
-            self._start(self._trees[name])
+            if self.plan.guard is not None and (why := self.plan.guard()):
+                self._put_off(name, t, why)
+            else:
+                del self._late[name]
+                self._start(self._trees[name])
+
+    def _put_off(self, name: str, t: int, why: str) -> None:
+        """Try again a second later; the reason is told once, as what a worker writes to its standard error is."""
+        self._late[name] = t + _PUT_OFF
+        if self._told_why.get(name) != why:
+            self._told_why[name] = why
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._errors[1], f"{name} is not started: {why}\n".encode())
 
     def start_now(self, handle: Handle) -> None:
         """Start one that was to start later.

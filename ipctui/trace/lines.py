@@ -80,7 +80,12 @@ class LineFile:
                     problems.append(f"{self.path}:{number + 1}: a line of more than 16 MB; nothing is read after it")
                     return
         except (EOFError, zlib.error) as error:
-            problems.append(f"{self.path}: the compressed file is cut off or damaged: {error}")
+            # zlib says: Error -3 while decompressing data: invalid distance too far back.
+            reason = str(error).rpartition(" data: ")[2]
+            problems.append(
+                f"{self.path}:{number + 1}: the compressed file is cut off or damaged here ({reason}); "
+                "nothing after it is read"
+            )
         if rest:
             problems.append(f"{self.path}:{number + 1}: the last line is cut off; it was left out")
 
@@ -147,7 +152,7 @@ class LineFile:
             yield text, at, engine
         if not engine.eof:
             yield engine.flush(), at, engine
-            raise EOFError("the file ended before its end-of-stream marker")
+            raise EOFError("it ends too early")
 
 
 def _byte_by_byte(data: bytes, engine: Any) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import operator
 from collections.abc import Callable, Mapping
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ipctui.trace.records import (
@@ -202,7 +202,23 @@ def _checked(wanted: Any) -> Reader:
             if isinstance(value, int | float) and not -_LARGEST <= value <= _LARGEST:
                 raise RecordError(f"{where}: a number that no measure has")
             return value
-        name = "number" if isinstance(wanted, tuple) else wanted.__name__
-        raise RecordError(f"{where}: {name} expected, not {type(value).__name__}")
+        raise needed(where, "a number" if isinstance(wanted, tuple) else _IN_WORDS[wanted], value)
 
     return check
+
+
+_IN_WORDS: dict[type[Any], str] = {
+    int: "a whole number",
+    float: "a fraction",
+    str: "text",
+    bool: "true or false",
+    dict: "an object",
+    list: "a list",
+    NoneType: "null",
+}
+"""What the values of JSON are called by those who write it."""
+
+
+def needed(where: str, what: str, value: Any) -> RecordError:
+    """The error of a value that is of another type than it has to be."""
+    return RecordError(f"{where}: {what} is needed, not {_IN_WORDS[type(value)]}")

@@ -170,7 +170,11 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the user has set for a process: held, messages a second (0 is flat out), message size in bytes."""
+    """What the user has set for a process: held, messages a second (0 is flat out), message size in bytes.
+
+    Attributes:
+        nonblocking: How it makes operations that have no descriptor of their own to go by; None where nobody said.
+    """
 
     kind: ClassVar[str] = "settings"
     t: int
@@ -179,6 +183,7 @@ class Settings:
     rate: float
     size: int
     cell: str | None = None
+    nonblocking: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +193,7 @@ class Held:
     Attributes:
         peers: Who holds the other end: (role or "pid N", descriptor).
         end: "read", "write" or "read-write"; "read closed" and so on for one that the process closed.
+        name: Its own address, of a socket that listens or takes datagrams: `127.0.0.1:5000`.
     """
 
     fd: int
@@ -197,6 +203,7 @@ class Held:
     close_on_exec: bool = False
     packets: bool = False
     peers: tuple[tuple[str, int], ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,13 +271,11 @@ class IpctuiApp(App[None]):
                 self.source.can,
                 *self.teaching.bands(size.width),
             )
-        except Exception as error:
+        except Exception:
             if replay(self.source) is None:
                 raise
             # A damaged recording can say what no laboratory ever would.
-            return damaged_frame(
-                error, self.shown, self.pane, view, size.width, size.height, self.actions, self.source.can
-            )
+            return damaged_frame(self.shown, self.pane, view, size.width, size.height, self.actions, self.source.can)
 
     def redraw(self) -> None:
         """Draw at once, whatever was drawn before."""
@@ -453,9 +451,7 @@ def start(app: IpctuiApp) -> int:
     finally:
         app.source.close()
     if app.failure:
-        print(
-            f"ipctui: the screen failed: {app.failure} (IPCTUI_TRACEBACK=1 shows where; please report it)",
-            file=sys.stderr,
-        )
+        why = f"the screen failed: {app.failure} (IPCTUI_TRACEBACK=1 shows where; please report it)"
+        print(f"ipctui: {in_language(app.view.language, why)}", file=sys.stderr)
         return 1
     return app.return_code or 0

@@ -29,7 +29,7 @@ def told_lines(state: LabState, language: str, width: int) -> list[Line]:
 def stop_line(step: int, steps: int, key: str, language: str) -> Line:
     """That the lecture's file waits, where, and for which key."""
     does = "이어 가기" if language == "ko" else "goes on"
-    return [(f" ⏸ {step}/{steps} ", "paused"), ("  ", "text"), (key, "key"), (f" {does}", "dim")]
+    return [(f" ║ {step}/{steps} ", "paused"), ("  ", "text"), (key, "key"), (f" {does}", "dim")]
 
 
 @dataclass(frozen=True, slots=True)

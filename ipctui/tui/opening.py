@@ -120,11 +120,12 @@ class OpeningScreen(Screen[str], inherit_bindings=False):
         """The tiles that the filter leaves."""
         needle = self._filter.casefold()
         language = self._app.view.language
-        return [
-            each
-            for each in self._tiles
-            if needle in f"{each.name} {each.title} {each.about} {in_language(language, each.title)}".casefold()
-        ]
+
+        def words(each: Tile) -> str:
+            shown = (in_language(language, text) for text in (each.title, each.about))
+            return " ".join((each.name, each.title, each.about, *shown)).casefold()
+
+        return [each for each in self._tiles if needle in words(each)]
 
     def compose(self) -> ComposeResult:
         """One frame over all of the screen."""

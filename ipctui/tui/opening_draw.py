@@ -136,10 +136,23 @@ def _age(nanoseconds: int) -> str:
 
 def costs_text(sample: Sample, language: str) -> str:
     """`2.0 calls · CPU 1.6 µs a message`: system calls and CPU time of both processes, and the cores they kept busy."""
-    cpu = f"{sample.cpu * 1e6:.1f} µs"
+    calls, cpu = _brief(sample.calls), _time(sample.cpu)
     if language == "ko":
-        return f"콜 {sample.calls:.1f} · CPU {cpu} · 코어 {sample.cores:.1f}"
-    return f"{sample.calls:.1f} calls · CPU {cpu} · {sample.cores:.1f} cores"
+        return f"콜 {calls} · CPU {cpu} · 코어 {sample.cores:.1f}"
+    return f"{calls} calls · CPU {cpu} · {sample.cores:.1f} cores"
+
+
+def _time(seconds: float) -> str:
+    """A time in at most six columns: `1.6 µs`, `73 µs`, `1.2 ms`."""
+    for factor, unit in ((1e6, "µs"), (1e3, "ms")):
+        count = seconds * factor
+        if count < 999.5:
+            return f"{_brief(count)} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _brief(count: float) -> str:
+    return f"{count:.1f}" if count < 9.95 else f"{count:.0f}"
 
 
 def _unknown(opening: Opening, measured: Measured, name: Span) -> list[Line]:

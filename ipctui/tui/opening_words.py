@@ -47,7 +47,7 @@ def said(language: str, text: str) -> str:
 def verdict(models: Models, language: str) -> list[str]:
     """What the figures at this size say, the most important sentence first.
 
-    Which way was fastest, why that can be, and what spinning costs.
+    Which way was fastest, why that can be (with the first in two lines of 78 columns), and what spinning costs.
     """
     korean = language == "ko"
     if models.problem:
@@ -73,14 +73,15 @@ def _waits(measured: Measured) -> bool:
 def _lead(way: str, first: Sample, samples: Mapping[str, Sample], size: str, korean: bool) -> str:
     others = {"pipe": "semaphores"}.get(way, "pipe")
     ratio = first.rate / samples[others].rate
+    times = f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:,.0f}"
     if korean:
         name, other = said("ko", way), said("ko", others)
         if ratio < _EVEN:
             return f"{size}에서 {name}와(과) {other}는 거의 같다."
-        return f"{size}에서는 {name} 쪽이 가장 빨랐다({other}의 {ratio:.1f}배)."
+        return f"{size}에서는 {name} 쪽이 가장 빨랐다({other}의 {times}배)."
     if ratio < _EVEN:
         return f"At {size} {_NAMES[way]} and {_NAMES[others]} are about even."
-    return f"At {size} {_NAMES[way]} was fastest, {ratio:.1f} times {_NAMES[others]}."
+    return f"At {size} {_NAMES[way]} was fastest, {times} times {_NAMES[others]}."
 
 
 _EVEN = 1.15
@@ -99,7 +100,7 @@ def _why(order: Sequence[str], samples: Mapping[str, Sample], size: int, korean:
     if order.index("pipe") < order.index("semaphores"):
         if korean:
             return f"write와 read 한 번씩이 세마포어 연산 넷(그중 시스템 콜 {calls}번)보다 싸다."
-        return f"A write and a read cost less than four semaphore operations, {calls} of them system calls."
+        return f"A write and a read cost less than four semaphore operations ({calls} system calls)."
     if size < PAGE:
         if korean:
             return f"세마포어는 메시지당 {calls}번만 커널을 불렀고, 파이프는 두 번 부른다."

@@ -66,10 +66,10 @@ def picture(
         view = replace(view, selected=next(iter(state.processes)))
     try:
         frame = screen_frame(state, pane, view, *size, ACTIONS, can)
-    except Exception as error:
+    except Exception:
         if not view.replay:
             raise
-        frame = damaged_frame(error, state, pane, view, *size, ACTIONS, can)
+        frame = damaged_frame(state, pane, view, *size, ACTIONS, can)
     styles = uncoloured(theme.styles) if no_color else theme.styles
 
     async def shown() -> str:

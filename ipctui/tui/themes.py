@@ -23,6 +23,7 @@ from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from ipctui.tui.roles import ATTRIBUTES, ROLES, laid_over, no_color
+from ipctui.widgets.language import in_language
 
 __all__ = [
     "DEFAULT_THEME",
@@ -137,15 +138,24 @@ def find_themes(user_folder: Path | None = None) -> tuple[dict[str, LoadedTheme]
     return {name: found[name] for name in ordered}, tuple(problems)
 
 
-def describe(themes: Mapping[str, LoadedTheme], problems: Sequence[ThemeProblem]) -> list[str]:
+def describe(themes: Mapping[str, LoadedTheme], problems: Sequence[ThemeProblem], language: str = "en") -> list[str]:
     """Return the lines of `ipctui themes`: name, title, path and "valid", then the files left out and why."""
-    rows = [(theme.name, theme.title, _one_line(str(theme.path))) for theme in themes.values()]
+    shipped = _shipped_folder()
+    rows = [
+        (
+            theme.name,
+            # A user's own title is the user's own words.
+            in_language(language, theme.title) if theme.path.parent == shipped else theme.title,
+            _one_line(str(theme.path)),
+        )
+        for theme in themes.values()
+    ]
     widths = [max((cell_len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = []
     for row in rows:
         cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-        lines.append("  ".join((*cells, "valid")))
-    lines += [f"{_one_line(str(problem.path))}: {problem.problem}" for problem in problems]
+        lines.append("  ".join((*cells, in_language(language, "valid"))))
+    lines += [f"{_one_line(str(problem.path))}: {in_language(language, problem.problem)}" for problem in problems]
     return lines
 
 

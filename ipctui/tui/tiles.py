@@ -24,6 +24,7 @@ from ipctui.widgets.canvas import Canvas, Line, Row, padded
 from ipctui.widgets.card import state_line
 from ipctui.widgets.gauge import bar
 from ipctui.widgets.lanes import draw_lane
+from ipctui.widgets.language import in_language
 from ipctui.widgets.view import View
 from ipctui.widgets.words import word
 
@@ -213,7 +214,7 @@ def _fill_line(state: LabState, width: int, language: str) -> Line:
         return [(f"{grouped(counted)} ", "number"), (both, "dim")]
     channel = max(measured, key=lambda each: (each.used or 0) / (each.capacity or 1))
     used, capacity = channel.used or 0, channel.capacity or 1
-    unit = "B" if channel.unit == "bytes" else channel.unit
+    unit = "B" if channel.unit == "bytes" else in_language(language, channel.unit)
     figure = f"{grouped(used)} {word(language, 'of')} {grouped(capacity)} {unit} "
     label = padded(channel.type or channel.object.partition(":[")[0], _LABEL - 1) + " "
     room = width - len(label) - len(figure)

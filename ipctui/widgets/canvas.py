@@ -158,6 +158,15 @@ class Canvas:
             x += size
         return x
 
+    def cells(self, x: int, y: int, cells: Iterable[tuple[int, Span]]) -> None:
+        """Put glyphs of one cell each, with their roles, so many columns right of x."""
+        if not 0 <= y < self.height:
+            return
+        chars, roles = self._chars[y], self._roles[y]
+        for column, (glyph, role) in cells:
+            if 0 <= x + column < self.width:
+                chars[x + column], roles[x + column] = self._plain(glyph) if self.ascii else glyph, role
+
     def spans(self, x: int, y: int, spans: Sequence[Span], width: int | None = None) -> int:
         """Put several spans one after another; the next x."""
         limit = self.width if width is None else min(self.width, x + width)
@@ -188,9 +197,10 @@ class Canvas:
         upper_left, across, upper_right, down, lower_left, lower_right = tuple(glyphs)
         role = "frame.selected" if selected else "frame"
         self.put(x, y, upper_left + across * (width - 2) + upper_right, role)
-        for line in range(y + 1, y + height - 1):
-            self.put(x, line, down, role)
-            self.put(x + width - 1, line, down, role)
+        for column in (x, x + width - 1):
+            if 0 <= column < self.width:
+                for line in range(max(y + 1, 0), min(y + height - 1, self.height)):
+                    self._chars[line][column], self._roles[line][column] = down, role
         self.put(x, y + height - 1, lower_left + across * (width - 2) + lower_right, role)
         if title:
             self.spans(x + 1, y, [(" ", role), *title, (" ", role)], width - 2)

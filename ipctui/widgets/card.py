@@ -226,6 +226,8 @@ def _descriptor(row: Held, language: str, width: int) -> list[Span]:
     shown = word(language, end)
     if closed:
         return [(f"{row.fd} {shown:<5} {word(language, 'closed')}", "dim")]
+    if row.name and not row.peers:
+        return _addressed(row, shown, width)
     arrow = {"read": "◂", "write": "▸"}.get(end, "↔")
     long = (" NONBLOCK" if row.nonblocking else "") + (" DIRECT" if row.packets else "")
     short = (" NB" if row.nonblocking else "") + (" DIR" if row.packets else "")
@@ -240,6 +242,16 @@ def _descriptor(row: Held, language: str, width: int) -> list[Span]:
     if flags:
         spans.append((flags, "warning"))
     return spans
+
+
+def _addressed(row: Held, shown: str, width: int) -> list[Span]:
+    """A socket without another end: `3 listen 127.0.0.1:5000`, `3 rw 127.0.0.1:5000 NB`; the address is whole."""
+    labels = (shown, "rw", "") if row.end == "read-write" else (shown, "")
+    forms = [(label, flags) for flags in ((" NONBLOCK", " NB", "") if row.nonblocking else ("",)) for label in labels]
+    room = width - cell_len(f"{row.fd} {row.name}")
+    label, flags = next((form for form in forms if cell_len(form[0]) + bool(form[0]) + len(form[1]) <= room), ("", ""))
+    spans: list[Span] = [(f"{row.fd} ", "number"), (f"{label} " if label else "", "text"), (row.name, "text")]
+    return [*spans, (flags, "warning")] if flags else spans
 
 
 def _peers(row: Held, width: int) -> str:
@@ -305,7 +317,9 @@ def settings_line(process: ProcessState, language: str, width: int) -> list[Span
     if settings is None or process.exited is not None:
         return []
     open_rows = [row for row in process.descriptors if not row.end.endswith("closed")]
-    mode = "non-blocking" if any(row.nonblocking for row in open_rows) else "blocking"
+    closed = bool(process.descriptors) and not open_rows
+    nonblocking = settings.nonblocking is True if closed else any(row.nonblocking for row in open_rows)
+    mode = "non-blocking" if nonblocking else "blocking"
     mode = word(language, mode)
     pace = f"{settings.rate:g} {word(language, 'msg/s')}" if settings.rate else word(language, "flat out")
     short = f"{settings.rate:g}/s" if settings.rate else pace

@@ -48,9 +48,11 @@ def channel_lines(channel: Channel, view: View, waited_for: bool, width: int, he
 def is_full(channel: Channel, waited_for: bool = False) -> bool:
     """Whether nothing more goes in: the kernel let a writer sleep, no byte is free, or no slot for a packet.
 
-    Without a free slot a byte stream may still take what fits behind the last message, so that is not full.
+    Without a free slot a byte stream may still take what fits behind the last message, so that is not full. With one,
+    whoever slept when last looked at has been woken: the two are looked at one after the other.
     """
-    if waited_for:
+    free = channel.slots is not None and channel.slots_used is not None and channel.slots_used < channel.slots
+    if waited_for and not free:
         return True
     if channel.packets and channel.slots is not None and channel.slots_used is not None:
         return channel.slots_used >= channel.slots

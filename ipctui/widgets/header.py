@@ -69,11 +69,11 @@ def _when(view: View) -> Span:
             return f"{shown} {clock_face(view.now)}", "title"
         if moment.playing:
             return f"▸ {shown} {clock_face(moment.t)}", "title"
-        return f" ⏸ {shown} {fine_face(moment.t)} ", "paused"
+        return f" ║ {shown} {fine_face(moment.t)} ", "paused"
     if moment is not None:
-        return f" ⏸ {word(view.language, 'PAUSED')} {ago(moment.end - moment.t)} · {fine_face(moment.t)} ", "paused"
+        return f" ║ {word(view.language, 'PAUSED')} {ago(moment.end - moment.t)} · {fine_face(moment.t)} ", "paused"
     if view.paused:
-        return f" ⏸ {word(view.language, 'PAUSED')} {clock_face(view.now)} ", "paused"
+        return f" ║ {word(view.language, 'PAUSED')} {clock_face(view.now)} ", "paused"
     return f"● {word(view.language, 'LIVE')} {clock_face(view.now)}", "live"
 
 

@@ -6,7 +6,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
 
 from rich.cells import cell_len
 
@@ -119,12 +118,7 @@ def draw_lane(canvas: Canvas, process: ProcessState, view: View, x: int, y: int,
     begin = grid.first * grid.cell
     empties = {grid.column(time) for time in process.empties if time >= begin}
     marks = [_mark(state, column in empties) for column, state in enumerate(states)] if empties else map(_plain, states)
-    column = 0
-    for mark, run in groupby(marks):
-        length = len(list(run))
-        if mark is not None:
-            canvas.put(x + column, y, mark[0] * length, mark[1])
-        column += length
+    canvas.cells(x, y, ((column, mark) for column, mark in enumerate(marks) if mark is not None))
 
 
 def _mark(state: str | None, empty: bool) -> Span | None:
@@ -333,14 +327,7 @@ def link_marks(links: Sequence[Link], upper: str, lower: str, grid: Grid) -> dic
 
 def put_marks(canvas: Canvas, marks: Mapping[int, str], x: int, y: int) -> None:
     """Draw the marks between two lanes."""
-    columns = sorted(marks)
-    start = 0
-    for place, column in enumerate(columns, 1):
-        # Those that stand side by side are put at once.
-        if place == len(columns) or columns[place] != column + 1:
-            run = columns[start:place]
-            canvas.put(x + run[0], y, "".join([marks[one] for one in run]), "link")
-            start = place
+    canvas.cells(x, y, ((column, (mark, "link")) for column, mark in marks.items()))
 
 
 def draw_axis(canvas: Canvas, view: View, x: int, y: int, columns: int, cell: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 
 from rich.cells import cell_len
 
@@ -10,7 +12,7 @@ from ipctui.lab.state import LabState, ProcessState
 from ipctui.trace.records import Access
 from ipctui.trace.text import grouped
 from ipctui.widgets.bigtext import HUGE, LARGE, SMALL, Size, big_lines, rows_of
-from ipctui.widgets.canvas import Canvas, Frame, Line, cut, padded, wrapped
+from ipctui.widgets.canvas import Canvas, Frame, Line, cut, padded, width_of, wrapped
 from ipctui.widgets.card import age, operation_text, state_line
 from ipctui.widgets.header import draw_header
 from ipctui.widgets.language import in_language
@@ -28,6 +30,9 @@ _SOON = 250_000_000
 _UNDER = 3
 """Rows under a large word: the operation, and why."""
 _LEAST_PROGRAM = 4
+_TALL = 30
+"""Rows from which on a line sets the sentence apart from the program."""
+_CLAUSE = re.compile(r"[:;,.] | \(")
 
 
 def draw_lecture(
@@ -48,7 +53,8 @@ def draw_lecture(
     draw_header(canvas, state, view)
     told = wrapped(told_text(state, view.language), width - 2, 3)
     below = wrapped(sentence, width - 2, 3)
-    foot = len(told) + max(2, len(below))
+    ruled = height >= _TALL
+    foot = ruled + len(told) + max(2, len(below))
     size = next((size for wide, high, size in _SIZES if width >= wide and height - foot >= high), SMALL)
     shown = focus(state, view)
     others = [process for process in state.processes.values() if process not in shown]
@@ -59,13 +65,14 @@ def draw_lecture(
     _draw_shown(canvas, state, view, shown, 1, cards, size)
     y = 1 + cards
     if others:
-        _draw_others(canvas, view, others, y)
+        _draw_others(canvas, view, others, {name for process in shown for name in _wakers(process)}, y)
         y += 1
     rest = height - foot - y
     program = max(_LEAST_PROGRAM, rest * 2 // 5)
     _draw_boxes(canvas, boxes, y, rest - program)
     _draw_listing(canvas, state, view, height - foot - program, program)
-    y = height - foot
+    y = height - foot + ruled
+    canvas.fill(0, y - 1, width * ruled, "frame", "─")
     for line in told:
         canvas.put(1, y, line, "title")
         y += 1
@@ -84,20 +91,40 @@ def told_text(state: LabState, language: str) -> str:
 
 
 def focus(state: LabState, view: View) -> list[ProcessState]:
-    """The processes shown large, two at most, in their steady order: the selected one, and who is stuck longest."""
+    """The processes shown large, two at most, in their steady order.
+
+    One is the selected one. The other is who could wake it where it is stuck, else who is stuck longest, else who
+    wakes it by and by, else the next one that runs.
+    """
     processes = list(state.processes.values())
     if len(processes) <= 2:
         return processes
     chosen = state.processes.get(view.selected, processes[0])
     rest = [process for process in processes if process is not chosen]
-    waker = chosen.state.wakers[0] if chosen.state is not None and chosen.state.wakers else ""
+    wakers = [process for process in rest if process.name in _wakers(chosen)]
     stuck = [process for process in rest if is_stuck(process, view)]
-    if stuck:
+    if wakers and (is_stuck(chosen, view) or not stuck):
+        # Of several that could wake it those come first that will not do it by themselves.
+        other = min(wakers, key=_by_itself)
+    elif stuck:
         other = min(stuck, key=lambda process: _since(process, view))
     else:
-        place = (processes.index(chosen) + 1) % len(processes)
-        other = state.processes[waker] if waker in state.processes and waker != view.selected else processes[place]
+        place = processes.index(chosen)
+        following = (*processes[place + 1 :], *processes[:place])
+        other = next((process for process in following if process.pid and process.exited is None), following[0])
     return [process for process in processes if process is chosen or process is other]
+
+
+def _wakers(process: ProcessState) -> tuple[str, ...]:
+    return process.state.wakers if process.state is not None and process.exited is None else ()
+
+
+def _by_itself(process: ProcessState) -> int:
+    """0 for who stands still until a person does something, 1 for who sleeps in the kernel, 2 for all others."""
+    now = process.state
+    if process.exited is not None or now is None:
+        return 2
+    return {"held": 0, "stopped": 0, "unknown": 0, "blocked": 1}.get(now.state, 2)
 
 
 def is_stuck(process: ProcessState, view: View) -> bool:
@@ -148,10 +175,10 @@ def _draw_large(
     brief = shown == "BLOCKED" and not is_stuck(process, view)
     ink = "▒" if brief else "█"
     large = big_lines(word(view.language, shown), width - 2, size, ink, glyph)
-    under = _under(process, view, width - 2)
+    under = _under(process, view, width - 1)
     if shown == "HELD" and (last := last_operation(state, process)):
         # Who steps wants to see what the step has done.
-        under.append((cut(f"  {word(view.language, 'last')} {last}", width - 2), "text"))
+        under.append((cut(f"  {word(view.language, 'last')} {last}", width - 1), "text"))
     # Where rows are few the reason gives way, and the word stays whole.
     under = under[: max(1, min(_UNDER, rows - 1 - len(large)))]
     large = large[: max(1, rows - 1 - len(under))]
@@ -170,7 +197,7 @@ def _state_of(process: ProcessState) -> tuple[str, str, str]:
     if process.exited is not None:
         return "EXITED", STATE_GLYPHS["exited"], "error" if (process.status or "").startswith("signal") else "ended"
     if state is None:
-        return ("UNKNOWN", "?", "unknown") if process.pid else ("NOT STARTED", "–", "dim")
+        return ("UNKNOWN", "?", "unknown") if process.pid else ("NOT STARTED", "–", "text")
     return state.state.upper(), STATE_GLYPHS.get(state.state, "?"), STATE_ROLES.get(state.state, "unknown")
 
 
@@ -189,8 +216,18 @@ def _under(process: ProcessState, view: View, width: int) -> list[tuple[str, str
     if state.state == "held":
         lines.append((cut(f"  {word(language, 'by you')}", width), role))
     elif state.reason and state.state in ("blocked", "unknown"):
-        lines += [(f"  {line}", role) for line in wrapped(in_language(language, state.reason), width - 2, 2)]
+        lines += [(f"  {line}", role) for line in _in_clauses(in_language(language, state.reason), width - 2, 2)]
     return lines
+
+
+def _in_clauses(text: str, width: int, rows: int) -> list[str]:
+    """Text in so many rows; what does not fit loses its last clauses, for half a sentence is none."""
+    ends = [len(text), *(found.start() for found in reversed(list(_CLAUSE.finditer(text))))]
+    for end in ends:
+        lines = wrapped(text[:end], width, rows + 1)
+        if len(lines) <= rows:
+            return lines
+    return wrapped(text, width, rows)
 
 
 def last_operation(state: LabState, process: ProcessState) -> str:
@@ -205,19 +242,45 @@ def last_operation(state: LabState, process: ProcessState) -> str:
     return ""
 
 
-def _draw_others(canvas: Canvas, view: View, others: Sequence[ProcessState], y: int) -> None:
-    """Everybody else in one row, as many as fit; the others counted."""
+def _draw_others(canvas: Canvas, view: View, others: Sequence[ProcessState], wakers: Collection[str], y: int) -> None:
+    """Everybody else in one row; where not all fit those come first who matter, and the rest is counted by state.
+
+    Args:
+        wakers: Who could wake those that are shown large.
+    """
+    if not _put_others(canvas, view, others, y):
+        return
+    ordered = sorted(others, key=lambda process: (_by_itself(process), process.name not in wakers))
+    canvas.fill(0, y, canvas.width, "text")
+    _put_others(canvas, view, ordered, y)
+
+
+def _put_others(canvas: Canvas, view: View, others: Sequence[ProcessState], y: int) -> int:
+    """Put them side by side as far as there is room; how many are only counted."""
     x = 1
     for place, process in enumerate(others):
         text, role = state_line(process, view, 26)
-        left = len(others) - place - 1
-        room = canvas.width - 1 - x - (6 if left else 0)
+        rest = _counted(others[place:], view)
+        after = _counted(others[place + 1 :], view)
+        room = canvas.width - 1 - x - (width_of(after) + 3 if after else 0)
         if cell_len(f"{process.name} {text}") > room:
-            canvas.put(x, y, f"+{grouped(left + 1)}", "warning")
-            return
-        canvas.hit(x, y, cell_len(process.name), 1, f"select:{process.name}")
+            canvas.spans(x, y, rest, canvas.width - 1 - x)
+            return len(others) - place
         x = canvas.put(x, y, f"{process.name} ", "title")
         x = canvas.put(x, y, text, role) + 3
+    return 0
+
+
+def _counted(rest: Sequence[ProcessState], view: View) -> Line:
+    """How many there are besides, and in which states: `+9 ■ BLOCKED`, `+11 ■7 ·4`; nothing for nobody."""
+    if not rest:
+        return []
+    states = Counter(_state_of(process) for process in rest)
+    spans = [(f"+{grouped(len(rest))}", "warning")]
+    if len(states) == 1:
+        (shown, glyph, role), _ = states.popitem()
+        return [*spans, (f" {glyph} {word(view.language, shown)}", role)]
+    return [*spans, *((f" {glyph}{grouped(count)}", role) for (_, glyph, role), count in states.items())]
 
 
 def _draw_boxes(canvas: Canvas, boxes: Sequence[tuple[Line, Contents]], y: int, rows: int) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from ipctui.lab.state import LabState
+if TYPE_CHECKING:
+    from ipctui.lab.state import LabState
 
 _AFTER_CONSONANT = {"가": "이", "를": "을", "는": "은", "와": "과"}
 _AFTER_VOWEL = {after: before for before, after in _AFTER_CONSONANT.items()}

@@ -43,10 +43,13 @@ def column_of(moment: Moment, t: int, columns: int) -> int:
     return inside * (columns - 1) // length
 
 
+_CLOCK, _REACH, _SPEED = len("00:00.0"), len("-59.9 s"), len("0.1x")
+"""Cells that a time since zero, a time before now and a speed may take: the bar between them never moves."""
+
+
 def _labels(view: View, moment: Moment) -> tuple[str, str]:
     if not view.replay:
-        reach = ago(moment.end - moment.begin)
+        reach = f"{ago(moment.end - moment.begin):<{_REACH}}"
         return (f"{reach} (100 MB)" if moment.full else reach), word(view.language, "now")
-    speed = f"{moment.speed:g}x"
     end = clock_face(moment.end) if moment.share >= 1 else f"{moment.share * 100:.0f} %"
-    return clock_face(moment.begin), f"{end} {speed}"
+    return clock_face(moment.begin), f"{end:>{_CLOCK}} {f'{moment.speed:g}x':>{_SPEED}}"

@@ -252,6 +252,7 @@ class Calls(
             self._tally.add_message(data)
         else:
             self._tally.add(data)
-        self.words[W_RECEIVED] = self._tally.ended
+        # In this order: whoever looks in between must not take a message for a torn one.
         self.words[W_WHOLE] = self._tally.whole
+        self.words[W_RECEIVED] = self._tally.ended
         return self._tally.ended - before

@@ -32,8 +32,8 @@ from ipctui.worker.seat import Seat
 VERSION = 1
 WAKE_SIGNAL = signal.SIGURG
 """Ignored by default (signal(7)), so that one that comes too early or too late harms nobody."""
-PATIENCE = 0.5
-"""Seconds that a request waits for the main thread before it is answered `pending`."""
+PATIENCE = 2.0
+"""Seconds for which the main thread is signalled to leave its call: a busy machine may not let it run before."""
 _RESEND = 0.005
 _AT_ONCE = 0.05
 """Seconds within which a main thread that is not asleep does what it is asked: until then nothing is answered."""
@@ -224,8 +224,14 @@ class Control:
         self._on_main(request["id"], run)
 
     def _give_back(self) -> None:
-        """Put off what would end the program's work here if it is about to wake somebody who waits for that."""
-        if OPERATIONS[Key.of(self._calls.words[W_CURRENT]).operation].name in _GIVES_BACK:
+        """Put off what would end the program's work here if it is about to wake somebody who waits for that.
+
+        In a module that is marked BALANCED, whose processes post as often as they wait, it is put off until what was
+        taken has been given back: the others would miss it.
+        """
+        calls = self._calls
+        about_to = OPERATIONS[Key.of(calls.words[W_CURRENT]).operation].name in _GIVES_BACK
+        if about_to or (getattr(calls.program[0], "BALANCED", False) and calls.in_hand() > 0):
             raise _LaterError
 
     def _on_main(self, number: int, action: Callable[[], str | None]) -> None:

@@ -14,8 +14,8 @@ from ipctui.worker.seated import Seated
 
 UNIT = 256 * 1024
 """Bytes whose checksum is one unit of work: a tenth of a millisecond or so."""
-REMEMBERED = 256
-"""Messages whose delays median and 99th percentile are taken of."""
+REMEMBERED, LATELY = 256, 4_000_000_000
+"""Messages whose delays median and 99th percentile are taken of: so many at most, received in so many nanoseconds."""
 STAMP_ROOM = 48
 """Bytes that a message needs for its sender, number and time."""
 _WORK, _NOTICE, _SIGACTION, _GETTIME = (CODES[name] for name in ("work", "notice", "sigaction", "clock_gettime"))
@@ -56,7 +56,7 @@ class Job(Seated):
     def __init__(self) -> None:
         super().__init__()
         self._stuff = b""
-        self._delays: deque[int] = deque(maxlen=REMEMBERED)
+        self._delays: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
         self._told = 0
         self._notices = 0
 
@@ -80,10 +80,12 @@ class Job(Seated):
     def delays(self, data: bytes) -> None:
         """Note how long ago the messages in these bytes were stamped; tell median and 99th percentile of the latest."""
         present = now()
-        self._delays.extend(present - time for time in times_in(data) if time <= present)
+        self._delays.extend((present, present - time) for time in times_in(data) if time <= present)
+        while self._delays and present - self._delays[0][0] > LATELY:
+            self._delays.popleft()
         if self._delays and present - self._told >= _SOONEST:
             self._told = present
-            ordered = sorted(self._delays)
+            ordered = sorted(delay for _, delay in self._delays)
             self.words[W_MEDIAN] = percentile(ordered, 0.5)
             self.words[W_P99] = percentile(ordered, 0.99)
 

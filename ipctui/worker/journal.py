@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ipctui.kernel import libc
 from ipctui.trace.ring import (
     CODE_SIZE,
@@ -21,9 +23,12 @@ from ipctui.trace.ring import (
     RING_SIZE,
     ROWS,
     ROWS_AT,
+    SHARED_ERRORS,
+    SHARED_ROWS,
     SLOTS,
     W_DETAIL,
     RingMemory,
+    key_of,
 )
 
 _LOW = 0xFFFFFFFF
@@ -32,7 +37,8 @@ _LOW = 0xFFFFFFFF
 class Journal:
     """Writes one ring. Only the main thread calls it, but for `count_control`.
 
-    A table that is full counts into its last row: a total is never lost, only its finer name.
+    Who finds a table nearly full counts into a row of the operation's own, without descriptor and object, such as one
+    that opens a socket for each message: a total is never lost, only its finer name.
 
     Attributes:
         rows: The word index of each counter row by its key's upper 32 bits; `row` makes those that are not there.
@@ -43,6 +49,7 @@ class Journal:
         self.words = self.ring.words
         self.view = self.ring.view
         self.rows: dict[int, int] = {}
+        self._used = 0
         self._errors: dict[int, int] = {}
         self._control: dict[int, int] = {}
         self._codes: dict[str, int] = {}
@@ -56,6 +63,7 @@ class Journal:
         for at in range(ROWS_AT // 8, ROWS_AT // 8 + ROWS * 4, 4):
             if words[at]:
                 self.rows[words[at] >> 32] = at
+        self._used = len(self.rows)
         for at in range(CONTROL_ROWS_AT // 8, CONTROL_ROWS_AT // 8 + CONTROL_ROWS * 4, 4):
             if words[at]:
                 self._control[words[at]] = at
@@ -84,9 +92,14 @@ class Journal:
         """The word index of the counter row for this operation, descriptor and object; calls at +1, bytes at +2."""
         at = self.rows.get(key >> 32)
         if at is None:
-            at = ROWS_AT // 8 + 4 * min(len(self.rows), ROWS - 1)
+            whole, shared = key & ~_LOW, key_of(key >> 56, -1)
+            if self._used >= ROWS - SHARED_ROWS and whole != shared:
+                at = self.row(shared)
+            else:
+                at = ROWS_AT // 8 + 4 * min(self._used, ROWS - 1)
+                self.words[at] = whole
+                self._used = min(self._used + 1, ROWS)
             self.rows[key >> 32] = at
-            self.words[at] = key & ~_LOW
         return at
 
     def head(self) -> int:
@@ -95,14 +108,23 @@ class Journal:
         return sum(words[at + 1] for at in set(self.rows.values()))
 
     def count_error(self, key: int, errno: int) -> None:
-        """Add one to the operation's count of this errno."""
-        word = key & ~_LOW | errno
+        """Add one to the count of this errno beside the row that the operation is counted in."""
+        word = self.words[self.row(key)] | errno
         at = self._errors.get(word)
+        if at is None and len(self._errors) >= ERROR_ROWS - SHARED_ERRORS:
+            word = self.words[self.row(key_of(key >> 56, -1))] | errno
+            at = self._errors.get(word)
         if at is None:
             at = ERRORS_AT // 8 + 2 * min(len(self._errors), ERROR_ROWS - 1)
             self._errors[word] = at
             self.words[at] = word
         self.words[at + 1] += 1
+
+    def successes(self, operations: Collection[int]) -> int:
+        """How often these operations, by their codes, were made and did not fail."""
+        words = self.words
+        calls = sum(words[at + 1] for at in {at for key, at in self.rows.items() if key >> 24 in operations})
+        return calls - sum(words[at + 1] for word, at in self._errors.items() if word >> 56 in operations)
 
     def count_control(self, key: int) -> None:
         """Add one to what the control thread did on its own, in rows that only it writes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from typing import Literal
 
 from ipctui.kernel.process import start_time
@@ -30,13 +31,18 @@ def owner_lives(name: str) -> bool | None:
 
 
 def remove(kind: Kind, name: str) -> bool:
-    """Take a name away; False when it was gone already.
+    """Take a name away; False when it was gone already, or a stranger has given it to a file of theirs.
+
+    At a path of the user's choice only what the laboratory makes is removed: a FIFO, never a regular file.
 
     Raises:
         OSError: it may not be removed.
     """
     try:
         if kind == "path":
+            mode = os.lstat(name).st_mode
+            if owner_lives(name) is None and (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+                return False
             os.unlink(name)
         elif kind == "semaphores":
             from ipctui.worker.semaphore_sets import key_of_name, remove_set

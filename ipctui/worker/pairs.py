@@ -69,7 +69,7 @@ class Ring:
         return slice(at, at + self.size)
 
     def produce(self, message: bytes, deadline: float) -> int:
-        """Spin while the buffer is full."""
+        """Spin while the buffer is full; where both share a CPU, that may last for many messages' time."""
         words, view, sent, place = self.words, self.view, 0, 0
         slots = [self._slot(index) for index in range(SLOTS)]
         while True:
@@ -77,8 +77,9 @@ class Ring:
             looks = 0
             while words[_OUT] == after:
                 looks += 1
-                if looks % _LOOK == 0 and time.monotonic() > deadline + 1:
-                    raise RefusedError("the consumer is gone")
+                if looks % _LOOK == 0 and time.monotonic() >= deadline:
+                    words[_END] = 1
+                    return sent
             view[slots[place]] = message
             words[_IN] = place = after
             sent += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from dataclasses import dataclass
@@ -82,19 +83,25 @@ class Queues(Seated):
         size = len(message)
         key = self._before(_SEND, q, size, priority, message)
         try:
-            self._queues[q].send(message, None, priority)
+            self._queue(q).send(message, None, priority)
         except Exception as error:
             self._missed(key, size, priority, message, os_error(error))
             return None
         self._after(key, 0, size, priority, message, size)
         return True
 
+    def _queue(self, q: int) -> Any:
+        queue = self._queues.get(q)
+        if queue is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # closed meanwhile, as the user may have asked for
+        return queue
+
     def mq_receive(self, q: int) -> tuple[bytes, int] | tuple[None, int]:
         """mq_receive(3): the oldest message of the highest priority, and that priority.
 
         (None, 0) when there is none and the queue does not block (EAGAIN), or a signal came (EINTR).
         """
-        queue = self._queues[q]
+        queue = self._queue(q)
         size: int = queue.max_message_size
         key = self._before(_RECEIVE, q, size, 0, b"")
         try:

@@ -33,6 +33,8 @@ _INIT, _CONSISTENT, _TRYLOCK, _LOCK, _UNLOCK = (
     CODES[f"pthread_mutex_{name}"] for name in ("init", "consistent", "trylock", "lock", "unlock")
 )
 _LOCK_FUTEX, _UNLOCK_FUTEX = CODES["pthread_mutex_lock futex"], CODES["pthread_mutex_unlock futex"]
+_TAKE = frozenset((_TRYWAIT, _WAIT, _WAIT_FUTEX, _TRYLOCK, _LOCK, _LOCK_FUTEX))
+_GIVE = frozenset((_POST, _POST_FUTEX, _UNLOCK, _UNLOCK_FUTEX))
 _SEM_SIZE = 32
 _FUTEX_WAITERS = 0x80000000
 _PROCESS_SHARED, _ROBUST = 1, 1  # PTHREAD_PROCESS_SHARED and PTHREAD_MUTEX_ROBUST, <pthread.h>
@@ -187,6 +189,10 @@ class Semaphores(Seated):
             self._missed(key, 0, 0, semaphore.taken, os_error(error))
             return
         self._after(key, 0, 0, 0, semaphore.taken)
+
+    def in_hand(self) -> int:
+        """How many semaphores and mutexes this process has taken and not given back, by the counts of its calls."""
+        return self.journal.successes(_TAKE) - self.journal.successes(_GIVE)
 
     # Mutexes. These functions return their error numbers: pthreads(7).
 

@@ -19,8 +19,8 @@ from typing import Any, Protocol, TypeVar
 from ipctui.trace.clock import now
 from ipctui.trace.operations import CODES
 from ipctui.trace.ring import (
+    FIRST_SHARED,
     HEADER_SIZE,
-    LAST_ROW,
     NO_FD,
     RECORD,
     RECORD_SIZE,
@@ -120,7 +120,7 @@ class Traced:
             w_fd = r_fd = -1
 
         def release_row(count_at: int) -> None:
-            # The table's last row is shared by all that found no other: nobody else may keep its count in a cell.
+            # The table's last rows are shared by all that found no other: nobody else may keep their count in a cell.
             nonlocal w_fd, r_fd, l_base, s_base
             if count_at in (w_count_at, r_count_at):
                 w_fd = r_fd = -1
@@ -129,7 +129,7 @@ class Traced:
 
         def count(key: int, size: int = 0) -> None:
             row = rows.get(key >> 32) or journal.row(key)
-            if row == LAST_ROW:
+            if row >= FIRST_SHARED:
                 release_row(row + 1)
             if size:
                 words[row + 2] += size

@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import pytest
 
 from ipctui.trace.recording import read_recording
 from ipctui.trace.records import Summary
-from tests.lab.conftest import IPCTUI, lines_of, ran
+from tests.lab.conftest import IPCTUI, PATIENCE, lines_of, ran, waited
 from tests.recorded import MADE, path, recording
 
 VARIANTS = ("one-way", "two-way", "deadlock", "many-writers")
@@ -70,20 +71,25 @@ def test_the_text_for_people_is_recorded_too(tmp_path: Path) -> None:
     assert isinstance(read_recording(file).records[-1], Summary)
 
 
+def sent_in(file: Path) -> int:
+    """How many messages the parent has sent, by what is in a compressed file that is still being written."""
+    text = zlib.decompressobj(31).decompress(file.read_bytes()) if file.exists() else b""
+    counters = [line for line in text.split(b"\n")[:-1] if b'"kind":"counters"' in line and b'"parent"' in line]
+    return int(json.loads(counters[-1]).get("sent", 0)) if counters else 0
+
+
 @pytest.mark.real
 def test_a_killed_app_leaves_what_it_recorded(tmp_path: Path) -> None:
     file = tmp_path / "killed.jsonl.gz"
     app = subprocess.Popen(
         [*IPCTUI, "run", "pipe", "--headless", "--record", str(file)],
-        bufsize=0, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    assert app.stdout is not None
-    seen = b""
-    while seen.count(b'"kind":"call"') < 30:
-        seen += app.stdout.read(4096)
-    app.send_signal(signal.SIGKILL)
-    app.wait(10)
-    app.stdout.close()
+    try:
+        waited(lambda: sent_in(file) > 2, PATIENCE, "messages in the file")
+    finally:
+        app.send_signal(signal.SIGKILL)
+        app.wait(PATIENCE)
     done = ran("replay", str(file), "--headless")
     assert done.returncode == 0
     assert json.loads(done.stdout)["processes"]["parent"]["sent"] > 2
@@ -116,12 +122,16 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on() -> None:
 @pytest.mark.real
 def test_a_limit_is_told_when_it_is_reached(tmp_path: Path) -> None:
     file = tmp_path / "large.jsonl"
-    done = ran(
-        "run", "pipe", "--headless", "--set", "rate=0", "--for", "3", "--record", str(file), "--record-limit", "1"
+    words = ["run", "pipe", "--headless", "--set", "rate=0", "--record", str(file), "--record-limit", "1"]
+    app = subprocess.Popen(
+        [*IPCTUI, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    assert done.returncode == 0
-    assert "its limit of 1 MB (--record-limit)" in done.stderr.decode()
-    assert done.stderr.count(b"\n") == 1
+    assert app.stderr is not None
+    told = app.stderr.readline()
+    app.send_signal(signal.SIGINT)
+    assert b"its limit of 1 MB (--record-limit)" in told
+    assert app.communicate(timeout=PATIENCE)[1] == b""
+    assert app.returncode == 0
     assert file.stat().st_size < 1_200_000
     assert isinstance(read_recording(file).records[-1], Summary)
     assert ran("run", "pipe", "--headless", "--record-limit", "0").returncode == 2
@@ -173,10 +183,16 @@ class Screen:
             os.execv(sys.executable, [sys.executable, "-m", "ipctui", *words])
         self.seen = b""
 
-    def until(self, wanted: bytes, seconds: float = 20) -> None:
-        deadline = time.monotonic() + seconds
+    def until(self, wanted: bytes, again: bytes = b"") -> None:
+        """Wait until something is drawn, pressing keys again every second."""
+        began = time.monotonic()
+        presses = 0
         while wanted not in self.seen:
-            assert time.monotonic() < deadline, f"{wanted!r} did not come: {self.seen[-400:]!r}"
+            passed = time.monotonic() - began
+            assert passed < PATIENCE, f"{wanted!r} did not come: {self.seen[-400:]!r}"
+            if again and passed > presses:
+                presses += 1
+                os.write(self.fd, again)
             if select.select([self.fd], [], [], 0.05)[0]:
                 self.seen += os.read(self.fd, 1 << 16)
 
@@ -226,6 +242,5 @@ def test_a_recording_is_seen_on_a_terminal() -> None:
     screen.until(b"REPLAY")
     screen.press(b"p")
     screen.until(b"resume")
-    screen.press(b"\x1b[F")
-    screen.until(b"00:06.004")
+    screen.until(b"00:06.004", again=b"\x1b[F")  # to its end: that is known once all of the file has been read
     assert screen.end() == 0

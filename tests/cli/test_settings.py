@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipctui.cli.settings import Settings, language_of, load_settings
-from tests.lab.conftest import ran
+from tests.lab.conftest import IPCTUI, PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,14 @@ def test_any_file_is_settings_or_a_line(tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.real
 def test_the_program_follows_the_locale_and_lang_wins(tmp_path: Path) -> None:
     environment = {"PATH": "/usr/bin:/bin", "LANG": "ko_KR.UTF-8", "XDG_CONFIG_HOME": str(tmp_path)}
-    korean = ran("run", "pipe", "--text", "--for", "0.4", env=environment).stdout.decode()
-    assert "» 바이트가 파이프를 지나간다" in korean
-    english = ran("run", "pipe", "--text", "--for", "0.4", "--lang", "en", env=environment).stdout.decode()
-    assert "» Bytes pass through the pipe" in english
+    for words, said in (((), "» 바이트가 파이프를 지나간다"), (("--lang", "en"), "» Bytes pass through the pipe")):
+        app = subprocess.Popen(
+            [*IPCTUI, "run", "pipe", "--text", "--for", "60", *words],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment,
+        )  # fmt: skip
+        assert app.stdout is not None
+        with app.stdout:
+            found = any(said in line.decode() for line in app.stdout)
+        # It ends when it finds that nobody reads on.
+        assert app.wait(PATIENCE) == 0
+        assert found

@@ -1,7 +1,7 @@
 """The laboratory without a screen: its output as a stream, a recording and a text, whatever reads it."""
 
+import contextlib
 import io
-import itertools
 import json
 import os
 import re
@@ -15,13 +15,15 @@ import pytest
 
 from ipctui.cli.narrate import Narrator
 from ipctui.cli.picture import replayed
+from ipctui.kernel.own import FIRST_OWN_DESCRIPTOR
+from ipctui.kernel.process import ProcessProbe
 from ipctui.lab.summary import summary
 from ipctui.mechanisms import catalogue
 from ipctui.trace.record_json import to_json
 from ipctui.trace.recording import lines_of as recording_lines
 from ipctui.trace.recording import read_recording
 from ipctui.trace.records import Lost, Summary
-from tests.lab.conftest import IPCTUI, Open, bench, lines_of, ran
+from tests.lab.conftest import IPCTUI, PATIENCE, Open, bench, lines_of, living, marked, new_mark, ran, waited
 
 pytestmark = pytest.mark.real
 __all__ = ["bench"]  # a fixture, found by its name
@@ -29,11 +31,23 @@ __all__ = ["bench"]  # a fixture, found by its name
 Started = subprocess.Popen[bytes]
 
 
-def start(*words: str) -> Started:
+def start(*words: str, env: dict[str, str] | None = None) -> Started:
     """Unbuffered, so that a line can be read alone and the rest later."""
     return subprocess.Popen(
-        [*IPCTUI, *words], bufsize=0, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*IPCTUI, *words], bufsize=0, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env
     )
+
+
+def at_their_gates(mark: str) -> list[int]:
+    """The workers that sleep on a descriptor of the laboratory's own: one that is flat out does at its gate alone."""
+    found = []
+    for pid in living(mark):
+        with contextlib.suppress(OSError), ProcessProbe(pid) as probe:
+            sample = probe.sample()
+            fd = sample.call.fd if sample.call is not None else None
+            if sample.name in ("parent", "child") and fd is not None and fd >= FIRST_OWN_DESCRIPTOR:
+                found.append(pid)
+    return found
 
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -53,7 +67,7 @@ def test_stdout_that_closes_early_ends_it_quietly(words: list[str]) -> None:
     assert started.stderr is not None
     assert started.stdout.readline()
     started.stdout.close()
-    assert started.wait(10) == 0
+    assert started.wait(PATIENCE) == 0
     assert started.stderr.read() == b""
     started.stderr.close()
 
@@ -65,7 +79,7 @@ def test_nobody_reads_what_is_listed(words: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        done = subprocess.run([*IPCTUI, *words], stdout=writer, stderr=subprocess.PIPE, timeout=20, check=False)
+        done = subprocess.run([*IPCTUI, *words], stdout=writer, stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -74,7 +88,7 @@ def test_nobody_reads_what_is_listed(words: list[str]) -> None:
 def test_a_shells_head_takes_one_line() -> None:
     done = subprocess.run(
         ["bash", "-c", 'set -o pipefail; "$@" | head -1', "-", *IPCTUI, "run", "pipe", "--headless"],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")
     (line,) = lines_of(done.stdout)
@@ -87,7 +101,7 @@ def test_sigint_ends_with_the_summary_and_status_0(form: str) -> None:
     assert started.stdout is not None
     first = started.stdout.readline()
     started.send_signal(signal.SIGINT)
-    rest, told = started.communicate(timeout=10)
+    rest, told = started.communicate(timeout=PATIENCE)
     assert (started.returncode, told) == (0, b"")
     if form == "--headless":
         lines = lines_of(first + rest)
@@ -97,18 +111,18 @@ def test_sigint_ends_with_the_summary_and_status_0(form: str) -> None:
 
 
 def test_a_slow_reader_never_stalls_the_lab() -> None:
-    words = ["run", "pipe", "--headless", "--set", "rate=0", "--for", "2"]
-    started = start(*words)
+    mark = new_mark()
+    started = start("run", "pipe", "--headless", "--set", "rate=0", "--for", "2", env=marked(mark))
     assert started.stdout is not None
     first = started.stdout.readline()
-    time.sleep(3)  # this is the slow reader: the session's two seconds go by unread
-    rest, told = started.communicate(timeout=20)
+    # Nothing more is read until the laboratory has held everybody, as it does when its two seconds are over.
+    waited(lambda: len(at_their_gates(mark)) == 2, PATIENCE, "the end of the session, unread")
+    rest, told = started.communicate(timeout=PATIENCE)
     assert (started.returncode, told) == (0, b"")
     lines = lines_of(first + rest)
     total = lines[-1]
-    assert 1.9e9 < total["t"] < 2.9e9, "it ended in time, unread"
-    moments = [line["t"] for line in lines if line["kind"] == "counters"]
-    assert max(later - earlier for earlier, later in itertools.pairwise(moments)) < 1.2e9, "counters go on"
+    assert total["t"] > 1.9e9
+    assert len({line["t"] for line in lines if line["kind"] == "counters"}) >= 4, "counters go on"
     # More was made than told; the counts are exact, and what is missing is counted.
     calls = [line for line in lines if line["kind"] == "call"]
     finished = sum(line["result"] is not None for line in calls)
@@ -162,8 +176,8 @@ def test_a_picture_of_a_mechanism_needs_no_terminal(tmp_path: Path) -> None:
 
 def test_without_a_terminal_it_is_a_text_and_ends_by_itself() -> None:
     began = time.monotonic()
-    done = ran(seconds=20, env={name: value for name, value in os.environ.items() if name != "TEXTUAL_DRIVER"})
-    assert 4.5 < time.monotonic() - began < 15
+    done = ran(env={name: value for name, value in os.environ.items() if name != "TEXTUAL_DRIVER"})
+    assert time.monotonic() - began > 4.5
     assert (done.returncode, done.stderr) == (0, b"")
     text = done.stdout.decode()
     assert "write(4" in text
@@ -207,7 +221,7 @@ def test_a_hostile_payload_is_shown_escaped(payload: bytes) -> None:
         [*words, b"--do", b"0.1:inject parent " + payload],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
@@ -242,7 +256,7 @@ def test_a_payload_of_any_kind_goes_through_and_is_told_escaped_and_cut(bench: O
     if len(payload) > 1000:
         # Cut, with its true length: the message as the program wanted to write it.
         asked = [call.args for call in lab.calls("parent", "write") if call.args.startswith('4, "parent:')]
-        length = max(int(args.rpartition(", ")[2]) for args in asked)
-        assert length == bytes_sent + len("parent:N \n")
+        length, name = max((int(args.rpartition(", ")[2]), args[4:].partition(" ")[0]) for args in asked)
+        assert length == bytes_sent + len(f"{name} \n")
         assert f"({len(payload) + len('inject parent '):,} characters)" in text
     assert summary_of.processes["child"]["received"] >= 1

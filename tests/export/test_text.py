@@ -167,7 +167,9 @@ def test_no_record_at_all(tmp_path: Path) -> None:
 
 
 @given(told=RECORDS)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_whatever_is_recorded_can_be_written(told: list[Record], tmp_path: Path) -> None:
     lines = of(tmp_path, *told, width=60)
     assert all(visible(line) == line for line in lines)

@@ -1,4 +1,7 @@
+import gc
 import os
+import select
+import socket
 import subprocess
 import sys
 import time
@@ -11,12 +14,34 @@ from ipctui.kernel.pipes import PipeObserver
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 
 
-def eventually(condition: Callable[[], object], seconds: float = 5) -> None:
-    """Returns when `condition` holds; fails the test when it does not within the deadline."""
-    deadline = time.monotonic() + seconds
+PATIENCE = 90.0
+"""Seconds that a busy machine gets for anything."""
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    """Returns when `condition` holds; fails the test when it does not in time."""
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
         time.sleep(0.002)
+
+
+def until_readable(end: socket.socket) -> None:
+    """What was sent through loopback is there a moment later: a busy kernel delivers it from a thread of its own."""
+    eventually(lambda: select.select([end], [], [], 0)[0])
+
+
+def until_an_error_waits(end: socket.socket) -> None:
+    """The answer to a datagram for nobody has come: an ICMP message, and an error for the sender (udp(7))."""
+    poll = select.poll()
+    poll.register(end, 0)
+    eventually(lambda: any(event & select.POLLERR for _, event in poll.poll(0)))
+
+
+def open_here() -> list[str]:
+    """This process's descriptors, without those that only wait for the garbage collector to close them."""
+    gc.collect()
+    return sorted(os.listdir("/proc/self/fd"))
 
 
 @pytest.fixture
@@ -35,7 +60,7 @@ def spawn() -> Iterator[Spawn]:
     yield start
     for child in started:
         child.kill()
-        child.wait(5)
+        child.wait(PATIENCE)
         for stream in (child.stdin, child.stdout):
             if stream is not None:
                 stream.close()

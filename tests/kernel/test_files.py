@@ -15,6 +15,8 @@ from ipctui.kernel.files import listed
 from ipctui.kernel.process import ProcessProbe
 from ipctui.kernel.syscalls import SystemCall
 
+from .conftest import eventually
+
 
 def of_ls(path: Path) -> list[str]:
     done = subprocess.run(
@@ -85,7 +87,6 @@ def test_looking_releases_nobody_who_waits_in_open(fifo: Path) -> None:
     waiting = subprocess.Popen([sys.executable, "-c", "import os, sys; os.open(sys.argv[1], os.O_WRONLY)", str(fifo)])
     try:
         probe = ProcessProbe(waiting.pid)
-        deadline = time.monotonic() + 20
 
         def in_open() -> bool:
             call = probe.sample().call
@@ -94,9 +95,7 @@ def test_looking_releases_nobody_who_waits_in_open(fifo: Path) -> None:
         def asleep() -> bool:
             return (probe.sample().wchan or "").endswith("partner")
 
-        while not in_open():
-            assert time.monotonic() < deadline, "the writer never came to open()"
-            time.sleep(0.01)
+        eventually(in_open)
         switches = probe.sample().voluntary
         for _ in range(1000):
             row = listed(str(fifo))

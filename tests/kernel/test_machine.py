@@ -8,6 +8,8 @@ import pytest
 from ipctui.kernel import libc, machine
 from ipctui.kernel.machine import capabilities
 
+from .conftest import open_here
+
 
 def by_name() -> dict[str, machine.Capability]:
     found = capabilities()
@@ -24,9 +26,9 @@ def test_each_detail_is_one_line() -> None:
 
 @pytest.mark.real
 def test_it_leaves_nothing_open() -> None:
-    before = os.listdir("/proc/self/fd")
+    before = open_here()
     capabilities()
-    assert os.listdir("/proc/self/fd") == before
+    assert open_here() == before
 
 
 @pytest.mark.real
@@ -46,9 +48,9 @@ def test_a_refusal_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(libc, "pidfd_getfd", refuse)
     monkeypatch.setattr(libc, "tee", refuse)
-    before = os.listdir("/proc/self/fd")
+    before = open_here()
     found = by_name()
-    assert os.listdir("/proc/self/fd") == before
+    assert open_here() == before
     for name in ("pidfd_getfd", "tee"):
         assert not found[name].available
         assert "EPERM" in found[name].detail

@@ -9,6 +9,8 @@ import pytest
 from ipctui.kernel import mqueue
 from ipctui.worker.names import new_name
 
+from .conftest import open_here
+
 pytestmark = pytest.mark.real
 
 
@@ -51,11 +53,11 @@ def test_a_deleted_name_is_told_by_who_has_it_open(queue: posix_ipc.MessageQueue
 
 
 def test_looking_leaves_no_descriptor_behind(queue: posix_ipc.MessageQueue) -> None:
-    before = os.listdir("/proc/self/fd")
+    before = open_here()
     for _ in range(20):
         mqueue.observe(os.getpid(), queue.mqd)
         mqueue.find(queue.name)
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert open_here() == before
 
 
 def test_what_cannot_be_looked_at_says_why() -> None:

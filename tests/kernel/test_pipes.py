@@ -12,7 +12,7 @@ from ipctui.kernel import libc
 from ipctui.kernel.descriptors import find_holders
 from ipctui.kernel.pipes import PipeObserver
 
-from .conftest import Spawn
+from .conftest import Spawn, open_here
 
 pytestmark = pytest.mark.real
 
@@ -239,15 +239,15 @@ def test_without_room_for_the_copy_the_level_is_left(
 
 
 def test_the_scratch_pipe_keeps_low_numbers_free_and_is_closed() -> None:
-    before = set(os.listdir("/proc/self/fd"))
+    before = set(open_here())
     observer = PipeObserver()
-    added = {int(name) for name in set(os.listdir("/proc/self/fd")) - before}
+    added = {int(name) for name in set(open_here()) - before}
     assert len(added) == 2
     assert min(added) >= 200
     assert not any(os.get_inheritable(fd) for fd in added)
     observer.close()
     observer.close()
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(open_here()) == before
     with pytest.raises(ValueError, match="closed"):
         observer.observe(os.getpid(), 0)
 

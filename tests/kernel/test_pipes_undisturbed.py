@@ -7,7 +7,7 @@ from ipctui.kernel.descriptors import find_holders
 from ipctui.kernel.pipes import PipeObserver
 from ipctui.kernel.process import ProcessProbe
 
-from .conftest import Spawn, eventually
+from .conftest import PATIENCE, Spawn, eventually, open_here
 
 pytestmark = pytest.mark.real
 
@@ -43,7 +43,7 @@ def test_a_blocked_writer_stays_blocked_and_gets_its_epipe(
     assert {view.writable for view in views} == {False}
     assert set(find_holders(target).tables) == {holder.pid, child.pid}
     holder.kill()
-    assert child.wait(5) == 32
+    assert child.wait(PATIENCE) == 32
 
 
 def test_a_blocked_reader_stays_blocked_and_gets_its_end_of_file(
@@ -65,7 +65,7 @@ def test_a_blocked_reader_stays_blocked_and_gets_its_end_of_file(
         assert probe.sample().voluntary == before.voluntary
         assert probe.sample().call == before.call
     holder.kill()
-    assert child.wait(5) == 7
+    assert child.wait(PATIENCE) == 7
 
 
 def test_an_end_of_ours_would_have_kept_epipe_away(spawn: Spawn, pipe: list[int]) -> None:
@@ -96,9 +96,9 @@ def test_a_pidfd_is_used_and_not_closed(spawn: Spawn, observer: PipeObserver, pi
     os.write(writer, b"hello")
     pidfd = os.pidfd_open(holder.pid)
     try:
-        before = os.listdir("/proc/self/fd")
+        before = open_here()
         assert observer.observe(holder.pid, reader, pidfd=pidfd).contents == b"hello"
-        assert os.listdir("/proc/self/fd") == before
+        assert open_here() == before
         holder.kill()
         holder.wait()
         view = observer.observe(holder.pid, reader, pidfd=pidfd)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ipctui.kernel import process
 from ipctui.kernel.process import ProcessProbe, ProcessSample, parse_stat, parse_voluntary
 
-from .conftest import Spawn, eventually
+from .conftest import Spawn, eventually, open_here
 
 STAT = (
     "4711 (python3) S 4700 4711 4700 34817 4711 4194304 1210 0 3 0 7 2 0 0 20 0 1 0 183422 18345984 2301 "
@@ -196,15 +196,15 @@ def test_children_and_their_command_line(spawn: Spawn, monkeypatch: pytest.Monke
 @pytest.mark.real
 def test_the_probe_keeps_low_numbers_free_and_leaves_nothing_open(spawn: Spawn) -> None:
     child = spawn("import time; time.sleep(60)")
-    before = set(os.listdir("/proc/self/fd"))
+    before = set(open_here())
     probe = ProcessProbe(child.pid)
-    added = {int(name) for name in set(os.listdir("/proc/self/fd")) - before}
+    added = {int(name) for name in set(open_here()) - before}
     assert len(added) == 4
     assert min(added) >= 200
     assert not any(os.get_inheritable(fd) for fd in added)
     probe.close()
     probe.close()
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(open_here()) == before
     with pytest.raises(ValueError, match="closed"):
         probe.sample()
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from ipctui.kernel import datagrams, inet_tables, tcp
 
+from .conftest import eventually, until_an_error_waits, until_readable
+
 pytestmark = pytest.mark.real
 LISTENING = "   0: 0100007F:1F90 00000000:0000 0A 00000001:00000002 00:00000000 00000000  1000        0 777 1 0 100"
 CONNECTED = "   1: 0100007F:1F90 0200007F:C001 01 00000010:00000020 01:00000014 00000000  1000        0 778 2 0 20 4"
@@ -32,6 +34,7 @@ def test_a_listening_socket_tells_its_queue(pidfd: int) -> None:
         door.listen(3)
         first.connect(door.getsockname())
         second.connect(door.getsockname())
+        eventually(lambda: tcp.look(pidfd, door.fileno()).queued == 2)
         now = tcp.look(pidfd, door.fileno())
         assert (now.state, now.queued, now.backlog, now.window) == ("LISTEN", 2, 3, None)
 
@@ -50,10 +53,12 @@ def test_a_closed_window_is_seen_by_the_sender_and_nothing_is_taken(pidfd: int) 
             assert opened.window > 0
             near.setblocking(False)
             near.send(b"x" * 100_000)  # as much of it as fits
-            shut = tcp.look(pidfd, near.fileno())
-            assert shut.window is not None
-            assert shut.window < opened.window
-            assert shut.unsent
+
+            def is_shut() -> bool:
+                shut = tcp.look(pidfd, near.fileno())
+                return shut.window is not None and shut.window < (opened.window or 0) and bool(shut.unsent)
+
+            eventually(is_shut)
             assert far.recv(1) == b"x", "looking took nothing"
 
 
@@ -105,6 +110,7 @@ def test_the_table_of_this_machine_has_our_connection(pidfd: int) -> None:
         far, _ = door.accept()
         with far:
             near.send(b"waiting")
+            until_readable(far)
             rows = inet_tables.table("tcp")
             row = next(row for row in rows if row.local == far.getsockname() and row.peer == near.getsockname())
             assert row.waiting == len(b"waiting")
@@ -137,6 +143,7 @@ def test_datagrams_are_peeked_at_one_by_one_and_left(pidfd: int) -> None:
         sent = [b"one", b"twotwo", b"x" * 500]
         for data in sent:
             sender.sendto(data, to.getsockname())
+        eventually(lambda: len(datagrams.peek(pidfd, to.fileno())) == len(sent))
         for _ in range(2):
             assert datagrams.peek(pidfd, to.fileno(), length=64) == tuple((data[:64], len(data)) for data in sent)
         assert len(datagrams.peek(pidfd, to.fileno(), most=2)) == 2
@@ -150,6 +157,7 @@ def test_an_error_that_waits_for_the_owner_is_not_taken_away(pidfd: int) -> None
         sender.connect(gone.getsockname())
         gone.close()
         sender.send(b"to nobody")
+        until_an_error_waits(sender)
         assert datagrams.peek(pidfd, sender.fileno()) == ()
         with pytest.raises(ConnectionRefusedError):
             sender.send(b"again")

@@ -10,7 +10,6 @@ from ipctui.kernel.descriptors import find_holders
 from ipctui.kernel.strangers import Seldom, Strangers
 from tests.kernel.conftest import Spawn
 
-
 PAUSE = "import signal; print(flush=True); signal.pause()"
 
 

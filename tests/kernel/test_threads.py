@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipctui.kernel.threads import reads_in, threads
+from ipctui.kernel import threads as module
+from ipctui.kernel.threads import Thread, reads_in, threads
 
 from .conftest import eventually
 
@@ -31,6 +32,12 @@ def test_a_thread_asleep_in_read_is_told_with_its_descriptor() -> None:
         os.close(r)
         os.close(w)
     eventually(lambda: all(each.tid != thread.native_id for each in threads(os.getpid())))
+
+
+def test_the_main_thread_stands_first_where_the_numbers_began_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.os, "listdir", lambda folder: ["775", "4124", "776"])
+    monkeypatch.setattr(module, "_thread", lambda folder, tid: Thread(tid, "python", "S"))
+    assert [each.tid for each in threads(4124)] == [4124, 775, 776]
 
 
 @pytest.mark.real

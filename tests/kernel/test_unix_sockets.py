@@ -13,6 +13,8 @@ import pytest
 
 from ipctui.kernel.unix_sockets import identify, look, parse_peer, parse_table, peer_inode, shown, table
 
+from .conftest import eventually, open_here
+
 HEADER = "Num       RefCount Protocol Flags    Type St Inode Path\n"
 
 
@@ -42,6 +44,7 @@ def test_what_waits_is_seen_message_by_message_and_stays(own: int, pair: tuple[s
         queue = look(own, a.fileno(), length=64)
     assert queue.messages == (b"one", b"x" * 64, b"three")
     assert (queue.waiting, queue.count, queue.taken) == (sum(map(len, sent)), 3, 0)
+    assert queue.sizes == (3, 500, 5)
     assert [a.recv(4096) for _ in sent] == sent
 
 
@@ -85,13 +88,40 @@ def test_looking_leaves_peeks_where_they_were(own: int, pair: tuple[socket.socke
     assert a.recv(64, socket.MSG_PEEK) == b"one"
 
 
+def test_for_an_owner_that_peeks_the_oldest_alone_is_looked_at(
+    own: int, pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = pair
+    assert look(own, a.fileno(), peeked=True).count == 0
+    b.send(b"x" * 100)
+    assert look(own, a.fileno(), peeked=True).count == 1
+    b.send(b"two")
+    options: list[int] = []
+    monkeypatch.setattr(socket.socket, "setsockopt", lambda _, level, name, value: options.append(name))
+    queue = look(own, a.fileno(), peeked=True)
+    assert (queue.messages, queue.sizes, queue.waiting, queue.count) == ((b"x" * 64,), (100,), 103, None)
+    assert not options, "SO_PEEK_OFF is left alone"
+
+
+def test_a_copy_of_what_is_no_socket_any_more_is_closed(own: int) -> None:
+    read, write = os.pipe()
+    before = os.listdir("/proc/self/fd")
+    for ask in (identify, look):
+        with pytest.raises(OSError, match="Socket operation on non-socket"):
+            ask(own, write)
+    assert os.listdir("/proc/self/fd") == before
+    os.close(write)
+    assert os.read(read, 1) == b"", "no copy keeps the pipe open"
+    os.close(read)
+
+
 def test_passed_descriptors_are_not_taken(own: int, pair: tuple[socket.socket, socket.socket]) -> None:
     a, b = pair
     with open(os.devnull) as file:
         socket.send_fds(b, [b"with rights"], [file.fileno()])
-    before = os.listdir("/proc/self/fd")
+    before = open_here()
     assert look(own, a.fileno()).messages == (b"with rights",)
-    assert os.listdir("/proc/self/fd") == before
+    assert open_here() == before
     _, fds, _, _ = socket.recv_fds(a, 64, 4)
     assert len(fds) == 1
     os.close(fds[0])
@@ -142,7 +172,10 @@ def test_the_peer_is_who_called_connect_or_listen(own: int) -> None:
 
 def _descriptor(pid: int, name: str) -> int:
     """The descriptor of the socket bound to an abstract name."""
-    inode = next(row.inode for row in table() if row.name == "@" + name[1:])
+    # While others bind and close, the kernel's table is read in parts, and a row can slip through between two.
+    found: list[int] = []
+    eventually(lambda: found.extend(row.inode for row in table() if row.name == "@" + name[1:]) or found)
+    inode = found[0]
     links = {fd: os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
     return next(int(fd) for fd, link in links.items() if link == f"socket:[{inode}]")
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ipctui.lab import fold as module
@@ -32,10 +32,6 @@ from ipctui.trace.records import (
 )
 
 from ..trace.given import ANY_RECORD
-
-# A busy machine is slow: that is no property of the code.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 # Few names and short times, so that records meet: the same role, pid, message, object and moment again and again.
 TIMES = st.integers(0, 40)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ipctui.kernel.process import start_time
 from ipctui.lab.pairs import LARGEST, SMALLEST, WAYS, Models, Pairs, Sample, fastest, sample_of
-from tests.lab.conftest import waited
+from tests.lab.conftest import PATIENCE, waited
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats() | st.text(max_size=8),
@@ -28,8 +28,8 @@ def pairs() -> Iterator[Pairs]:
     made.close()
 
 
-def until(pairs: Pairs, condition: Callable[[], object], seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
+def until(pairs: Pairs, condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 2 * PATIENCE
     while not condition():
         pairs.tick()
         assert time.monotonic() < deadline, pairs.models

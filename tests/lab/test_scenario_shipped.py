@@ -15,7 +15,7 @@ from ipctui.lab.scenario import LANGUAGES, load_scenario
 from ipctui.lab.session import Lab
 from ipctui.mechanisms import catalogue
 from ipctui.trace.records import Event, Record, Summary
-from tests.lab.conftest import ran
+from tests.lab.conftest import PATIENCE, ran
 
 SHIPPED = shipped()
 IDS = [path.stem for path in SHIPPED]
@@ -38,7 +38,6 @@ def test_every_sentence_is_there_in_both_languages(path: Path) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("path", SHIPPED, ids=IDS)
 def test_what_it_expects_comes_true(path: Path) -> None:
     scenario = load_scenario(path, catalogue.channel)
@@ -71,7 +70,7 @@ def test_what_it_expects_comes_true(path: Path) -> None:
 
 @pytest.mark.real
 def test_headless_it_is_a_recording_that_ends_with_the_lecture() -> None:
-    done = ran("run", "fifo.toml", "--headless", seconds=90)
+    done = ran("run", "fifo.toml", "--headless", seconds=3 * PATIENCE)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines[0]["kind"] == "header"
@@ -85,7 +84,7 @@ def test_headless_it_is_a_recording_that_ends_with_the_lecture() -> None:
 
 @pytest.mark.real
 def test_as_text_it_speaks_the_language_that_is_wanted() -> None:
-    done = ran("run", "fifo.toml", "--text", "--lang", "ko", seconds=90)
+    done = ran("run", "fifo.toml", "--text", "--lang", "ko", seconds=3 * PATIENCE)
     assert done.returncode == 0, done.stderr
     text = done.stdout.decode()
     assert "» 둘 다 사라졌고" in text
@@ -96,7 +95,7 @@ def test_as_text_it_speaks_the_language_that_is_wanted() -> None:
 def test_what_does_not_come_true_is_one_line_and_a_status(tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text('mechanism = "pipe"\n[[step]]\nexpect = "parent sent > 1000000"\nwithin = 0.3\n')
-    done = ran("run", str(path), "--headless", seconds=60)
+    done = ran("run", str(path), "--headless")
     assert done.returncode == 1
     (line,) = done.stderr.decode().splitlines()
     assert line.startswith(f"ipctui: {path}:2: 'parent sent > 1000000' did not come true within 0.3 s; parent is ")

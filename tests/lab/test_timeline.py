@@ -19,6 +19,7 @@ from ipctui.lab.timeline import Cursor, Timeline
 from ipctui.mechanisms import catalogue
 from ipctui.trace.recording import RecordingFile, lines_of
 from ipctui.trace.records import Access, Call, Checkpoint, Event, Header, Lost, Process, Record, State, Summary
+from tests.lab.conftest import PATIENCE
 from tests.recorded import path, recording
 
 SECOND = 1_000_000_000
@@ -335,7 +336,7 @@ def test_an_index_in_the_background_comes_to_the_same(tmp_path: Path) -> None:
     file.write_bytes(gzip.compress(lines_of([recording("torn").header, *recording("torn").records]).encode()))
     player = Player(file, catalogue.channel)
     assert player._thread is not None
-    player._thread.join(30)
+    player._thread.join(PATIENCE)
     assert player.share == 1.0
     still, _ = player_of("torn")
     assert [chunk.last for chunk in player.timeline.chunks] == [chunk.last for chunk in still.timeline.chunks]

@@ -8,12 +8,13 @@ from typing import Any
 
 from ipctui.kernel import mqueue, semaphore_sets
 from ipctui.kernel.process import ProcessProbe
-from ipctui.lab import session
+from ipctui.lab import intake, session
 from ipctui.lab.launch import LauncherClient
 from ipctui.lab.parameters import settle
 from ipctui.lab.session import Lab
 from ipctui.mechanisms.sync.counts import Sums, sums
-from ipctui.trace.records import Access, Call, Channel
+from ipctui.mechanisms.sync.words import channel_of
+from ipctui.trace.records import Access, Call, Channel, State
 from ipctui.worker.semaphore_sets import key_of_name
 from tests.lab.conftest import Bench
 
@@ -22,6 +23,8 @@ CELLS = ("bb", "bn", "nb", "nn")
 SENDERS = tuple(f"{cell}/sender" for cell in CELLS)
 RECEIVERS = tuple(f"{cell}/receiver" for cell in CELLS)
 TAKES = ("mq_receive", "read", "load")
+BEGINNINGS = {"zero": "semctl", "bounded": "mq_send", "pipe": "write", "unbounded": "load"}
+"""By carrier, the operation with which a sender begins a send."""
 
 
 def variant(mechanism: str, name: str) -> Any:
@@ -41,9 +44,12 @@ def opened(mechanism: str) -> Iterator[Open]:
     launcher = LauncherClient()
     labs: list[Lab] = []
     names: list[tuple[str, str]] = []
-    most, session.MOST_RECORDS = session.MOST_RECORDS, 4000  # a busy machine ticks late, and every message is wanted
+    most = intake.MOST_RECORDS
 
     def open_lab(name: str, /, **values: object) -> Bench:
+        if values.get("rate") != 0:
+            # A busy machine ticks late, and every message is wanted; flat out they are not to be had.
+            intake.MOST_RECORDS = session.MOST_RECORDS = 4000
         channel, chosen = variant(mechanism, name)
         lab = Lab(channel, chosen, settled(mechanism, name, **values), launcher)
         labs.append(lab)
@@ -51,8 +57,9 @@ def opened(mechanism: str) -> Iterator[Open]:
         return Bench(lab)
 
     yield open_lab
-    session.MOST_RECORDS = most
+    intake.MOST_RECORDS = session.MOST_RECORDS = most
     for lab in labs:
+        names.extend(lab.workers.plan.names)  # it may have been restarted
         lab.close()
     launcher.close()
     assert [name for kind, name in names if left(kind, name)] == []
@@ -73,7 +80,10 @@ def done(lab: Bench, name: str) -> Sums:
 
 
 def channel(lab: Bench, cell: str) -> Channel:
-    return next(held.now for held in lab.lab.state.channels.values() if held.now.cell == cell)
+    """A cell's channel: where it has had several, the one that is there."""
+    found = channel_of(lab.lab.state, cell)
+    assert found is not None, f"{cell} has no channel yet"
+    return found
 
 
 def arrived(lab: Bench, cell: str) -> list[int]:
@@ -102,16 +112,50 @@ def counted(lab: Bench) -> None:
     lab.tick()
 
 
-def drained(lab: Bench) -> None:
+def between(lab: Bench, senders: tuple[str, ...] = SENDERS) -> None:
+    """Hold the senders, each before it begins a send: one that is cut in two may be received, and yet not be sent."""
+    lab.do(f"hold {senders[0].rpartition('/')[2]}")
+    given = lab.lab.workers.plan.given["cells"]
+    beginnings = {name: BEGINNINGS[given[name.partition("/")[0]]["carrier"]] for name in senders}
+
+    def there() -> bool:
+        for name, beginning in beginnings.items():
+            if lab.is_in(name, "held") and not lab.is_in(name, "held", beginning):
+                lab.do(f"step {name}")
+        return all(lab.is_in(name, "held", beginning) for name, beginning in beginnings.items())
+
+    lab.until(there, 10, "every sender stands before a send")
+
+
+def drained(lab: Bench, senders: tuple[str, ...] = SENDERS, receivers: tuple[str, ...] = RECEIVERS) -> None:
     """Hold the senders, and let every receiver take what has been accepted."""
     lab.do("release all")
-    lab.do("hold sender")
+    between(lab, senders)
 
     def empty() -> bool:
         counted(lab)
-        return all(done(lab, f"{cell}/sender").accepted <= done(lab, f"{cell}/receiver").received for cell in CELLS)
+        ends = zip(senders, receivers, strict=True)
+        return all(done(lab, sender).accepted <= done(lab, receiver).received for sender, receiver in ends)
 
     lab.until(empty, 10, "everything accepted is received")
+
+
+def until_orphaned(lab: Bench, sender: str, call: str) -> State:
+    """Wait until a sender whose receiver has been killed sleeps for good: the reason knows of the death."""
+    lab.until(
+        lambda: lab.is_in(sender, "blocked", call) and "has ended" in (lab.state(sender).reason or ""),
+        what=f"{sender} asleep in {call} without a receiver",
+    )
+    return lab.state(sender)
+
+
+def until_asleep(lab: Bench, name: str, call: str) -> State:
+    """Wait until a process sleeps in a call, by what is said of it and by /proc/PID/stat at the same time."""
+    lab.until(
+        lambda: lab.is_in(name, "blocked", call) and kernel_letter(lab.state(name).pid) == "S",
+        what=f"{name} asleep in {call}",
+    )
+    return lab.state(name)
 
 
 def kernel_letter(pid: int) -> str:

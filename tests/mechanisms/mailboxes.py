@@ -11,7 +11,8 @@ from ipctui.lab.parameters import settle
 from ipctui.lab.session import Lab
 from ipctui.mechanisms.mailbox.channel import CHANNEL
 from ipctui.trace.records import Channel, Command
-from tests.lab.conftest import Bench
+from tests.lab.conftest import PATIENCE, Bench
+from tests.mechanisms.stepping import held
 
 Open = Callable[..., Bench]
 _FOREIGN = """
@@ -71,9 +72,17 @@ def known(lab: Bench) -> Any:
     return lab.lab.state.facts["mailboxes"][box(lab).object]
 
 
+def at_rest(lab: Bench, sender: str = "sender", receiver: str = "receiver") -> None:
+    """Both held before their next call, and every call told."""
+    lab.until(lambda: lab.count(receiver, "mq_receive") >= 1)
+    held(lab, receiver, "mq_receive")  # one that waits would be handed a message at once
+    held(lab, sender, "mq_send")
+    lab.until(lambda: box(lab).facts["quiet"], what="a mailbox at rest")
+
+
 def foreign(*words: str) -> str:
     """What a program says that knows nothing of the laboratory but a mailbox's name."""
-    done = subprocess.run([sys.executable, "-c", _FOREIGN, *words], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", _FOREIGN, *words], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -18,6 +18,7 @@ from ipctui.lab.state import cycle
 from ipctui.mechanisms.fifo.caption import caption
 from tests.lab.conftest import IPCTUI, Bench
 from tests.mechanisms.laboratories import Laboratories
+from tests.mechanisms.stepping import held
 
 pytestmark = pytest.mark.real
 Open = Callable[..., Bench]
@@ -69,7 +70,7 @@ def test_the_writer_sleeps_in_open_until_the_reader_comes(bench: Open, tmp_path:
     assert in_the_kernel(lab, "writer") in ("openat", "open")
     assert state.reason == "no reader: reader (not running) must open it for reading"
     assert state.wakers == ("reader",)
-    assert "6 starts reader" in caption(lab.lab.state, "en")
+    lab.until(lambda: "6 starts reader" in caption(lab.lab.state, "en"))
     lab.until(lambda: lab.lab.state.channels)
     file = lab.channel().facts["file"]
     there = os.stat(tmp_path / "fifo")
@@ -102,29 +103,30 @@ def test_kill_both_and_the_file_is_still_there_without_its_contents(bench: Open,
     fd = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
     assert os.read(fd, 1) == b""
     os.close(fd)
-    assert "the name outlives every process" in caption(lab.lab.state, "en")
-    assert "이름은 프로세스보다 오래 산다" in caption(lab.lab.state, "ko")
+    lab.until(lambda: "the name outlives every process" in caption(lab.lab.state, "en"))
+    lab.until(lambda: "이름은 프로세스보다 오래 산다" in caption(lab.lab.state, "ko"))
 
 
 def test_unlink_while_open_disturbs_nobody_and_keeps_newcomers_out(bench: Open, tmp_path: Path) -> None:
     lab = bench("one-way", rate=100)
     lab.do("release reader")
     lab.until(lambda: lab.count("reader", "read") > 3)
+    assert lab.do("unlink another").startswith("refused: unlink: ")
+    assert (tmp_path / "fifo").exists()
     assert lab.do("unlink").startswith("done")
     assert not (tmp_path / "fifo").exists()
     read = lab.count("reader", "read")
     lab.until(lambda: lab.count("reader", "read") > read + 20, what="the two go on")
     lab.until(lambda: not lab.channel().facts["named"])
     lab.until(lambda: lab.channel().readers == ("reader",) and lab.channel().writers == ("writer",))
-    said = caption(lab.lab.state, "en")
-    assert said.startswith("You unlinked the name: the FIFO that writer and reader have open lives until the last")
-    assert "ENOENT" in said
+    told = "You unlinked the name: the FIFO that writer and reader have open lives until the last"
+    lab.until(lambda: (said := caption(lab.lab.state, "en")).startswith(told) and "ENOENT" in said)
     assert lab.do("unlink") == "refused: unlink: the name is gone already; r begins anew"
     lab.do("restart reader")
     lab.until(lambda: lab.process("reader").status == "status 1", what="the new reader's end")
     lab.until(lambda: lab.events("failed"))
     assert (lab.events("failed")[0].data["call"], lab.events("failed")[0].data["errno"]) == ("open", "ENOENT")
-    assert "its open() failed: ENOENT" in caption(lab.lab.state, "en")
+    lab.until(lambda: "its open() failed: ENOENT" in caption(lab.lab.state, "en"))
     assert lab.until_ended("writer") == "signal SIGPIPE"
 
 
@@ -153,7 +155,7 @@ def test_a_sleeper_in_open_whose_name_is_gone(bench: Open, tmp_path: Path) -> No
     lab.until_state("writer", "blocked", "open")
     os.unlink(tmp_path / "fifo")
     lab.until(lambda: "the name is gone" in (lab.state("writer").reason or ""))
-    assert "sleeps in open()" in caption(lab.lab.state, "en")
+    lab.until(lambda: "sleeps in open()" in caption(lab.lab.state, "en"))
     lab.do("release reader")
     assert lab.until_ended("reader") == "status 1"
 
@@ -194,20 +196,20 @@ def test_the_wrong_order_of_opening_deadlocks_in_open(bench: Open) -> None:
     assert in_the_kernel(lab, "client") in ("openat", "open")
     assert in_the_kernel(lab, "server") in ("openat", "open")
     assert lab.state("client").object != lab.state("server").object
-    assert caption(lab.lab.state, "en").startswith("Deadlock: client in open(")
-    assert caption(lab.lab.state, "ko").startswith("교착 상태")
+    lab.until(lambda: caption(lab.lab.state, "en").startswith("Deadlock: client in open("))
+    lab.until(lambda: caption(lab.lab.state, "ko").startswith("교착 상태"))
 
 
 @pytest.mark.parametrize(("size", "torn"), [(4096, False), (6000, True)])
 def test_many_writers_tear_above_pipe_buf_alone(bench: Open, size: int, torn: bool) -> None:
-    lab = bench("many-writers", size=size)
+    lab = bench("many-writers", size=size, reads=0)
     lab.do("release writer1")
     lab.do("release writer2")
     lab.until(lambda: lab.count("writer1", "write") > 200 and lab.count("writer2", "write") > 200, 10)
     counters = lambda: lab.process("reader").counters  # noqa: E731
     lab.until(lambda: (now := counters()) is not None and now.received > 100 and (now.whole < now.received) is torn)
     if torn:
-        assert "came torn" in caption(lab.lab.state, "en")
+        lab.until(lambda: "came torn" in caption(lab.lab.state, "en"))
     assert lab.do("add writer").startswith("done")
     lab.until(lambda: "writer3" in lab.lab.state.processes and lab.count("writer3", "write") > 0)
     assert (lab.finish().proofs["torn_messages"] > 0) is torn
@@ -231,11 +233,11 @@ def test_many_readers_share_the_messages_out(bench: Open) -> None:
 
 
 def test_nonblocking_open_fails_for_the_writer_and_reads_nothing_for_the_reader(bench: Open, tmp_path: Path) -> None:
-    lab = bench("nonblocking-open", rate=20)
+    lab = bench("nonblocking-open", rate=20, start="held")  # so that who comes by itself, after a while, does nothing
+    lab.do("release writer")
     lab.until(lambda: lab.errors("writer", "open").get("ENXIO", 0) > 2)
-    assert "ENXIO" in caption(lab.lab.state, "en")
-    lab.do("hold writer")
-    lab.until_state("writer", "held")
+    lab.until(lambda: "ENXIO" in caption(lab.lab.state, "en"))
+    held(lab, "writer")
     lab.do("release reader")
     lab.until(lambda: len([call for call in lab.calls("reader", "read") if call.result == 0]) > 3)
     lab.do("release writer")
@@ -243,7 +245,7 @@ def test_nonblocking_open_fails_for_the_writer_and_reads_nothing_for_the_reader(
     lab.do("release rdwr")
     lab.until(lambda: ("rdwr", os.O_RDWR) in ends(lab, tmp_path / "fifo"))
     lab.until(lambda: "rdwr" in lab.channel().readers and "rdwr" in lab.channel().writers)
-    assert "O_RDWR" in caption(lab.lab.state, "en")
+    lab.until(lambda: "O_RDWR" in caption(lab.lab.state, "en"))
 
 
 def test_who_opens_both_ways_never_meets_the_end(bench: Open) -> None:
@@ -299,9 +301,9 @@ def test_turns_are_looked_into_while_everybody_is_held(bench: Open) -> None:
 def test_a_reader_out_of_turn_gets_its_own_message_back(bench: Open) -> None:
     lab = bench("turns", rate=20, early="yes")
     lab.until(lambda: lab.lab.state.facts.get("own", {}).get("caller", 0) > 5)
-    own = [call for call in lab.calls("caller", "read") if call.message]
-    assert own[0].message[0].startswith("caller:")
-    assert "read its own message" in caption(lab.lab.state, "en")
+    messages = [message for call in lab.calls("caller", "read") for message in call.message]
+    assert any(message.startswith("caller:") for message in messages)
+    lab.until(lambda: "read its own message" in caption(lab.lab.state, "en"))
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="no strace(1) on this machine")

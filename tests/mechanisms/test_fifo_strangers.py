@@ -15,6 +15,7 @@ from ipctui.mechanisms.fifo.pane import PANE
 from ipctui.widgets.view import View
 from tests.lab.conftest import Bench
 from tests.mechanisms.laboratories import Laboratories
+from tests.mechanisms.stepping import held, stepped
 
 pytestmark = pytest.mark.real
 Open = Callable[..., Bench]
@@ -93,6 +94,34 @@ def test_a_path_that_cannot_be_is_refused_in_a_line(bench: Open, name: str, said
     assert "\n" not in str(refused.value)
 
 
+def test_a_strangers_file_outlives_the_session(bench: Open, tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    lab = bench("one-way")
+    lab.until_state("writer", "blocked", "open")
+    path.unlink()
+    path.write_text("not yours")
+    lab.lab.close()
+    assert path.read_text() == "not yours"
+    path.unlink()
+
+
+def test_who_comes_by_itself_does_not_open_a_strangers_file(bench: Open, tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    lab = bench("turns")  # the callee comes after a second and a half, and would write into the file in its turn
+    lab.until_state("caller", "blocked", "open")
+    path.unlink()
+    path.write_text("not yours")
+    told = f"callee is not started: a regular file is at {path} now, where the FIFO was; take it away first"
+    lab.until(lambda: any(event.data["line"] == told for event in lab.events("stderr")), 10, "the reason told")
+    assert lab.process("callee").pid == 0
+    assert lab.do("release callee").startswith("refused: a regular file is at ")
+    assert path.read_text() == "not yours"
+    path.unlink()
+    os.mkfifo(path)
+    lab.until_state("callee", "blocked", "open", 10)
+    assert len(lab.events("stderr")) == 1, "told once"
+
+
 # Programs of other people's.
 
 FOREIGN = r"""
@@ -165,10 +194,10 @@ def test_a_writer_in_c_takes_part_and_is_told_of(bench: Open, tmp_path: Path, fo
     lab = bench("one-way", rate=50)
     lab.do("release reader")
     lab.until(lambda: lab.count("reader", "read") > 3)
-    lab.do("hold reader")
-    lab.until_state("reader", "held")
-    lab.do("hold writer")
-    lab.until_state("writer", "held")
+    held(lab, "reader")
+    held(lab, "writer")
+    while lab.channel().used:
+        stepped(lab, "reader")  # else the next read would begin with a message, and the record show no more than that
     text = "bytes of another's \x1b[31m\n"
     with stranger(lab, foreign, "w", tmp_path / "fifo", text) as (pid, heard):
         lab.until(heard, what="the foreign program's word")
@@ -196,7 +225,8 @@ def test_a_writer_in_c_takes_part_and_is_told_of(bench: Open, tmp_path: Path, fo
 
 
 def test_a_reader_in_c_takes_a_message_and_is_told_of(bench: Open, tmp_path: Path, foreign: Path) -> None:
-    lab = bench("one-way", rate=50)
+    lab = bench("one-way", rate=50, start="held")  # so that the reader, which comes by itself, does nothing
+    lab.do("release writer")
     lab.until_state("writer", "blocked", "open")
     with stranger(lab, foreign, "r", tmp_path / "fifo") as (pid, heard):
         lab.until(heard, what="the foreign program's word")

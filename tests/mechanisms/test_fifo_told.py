@@ -17,7 +17,20 @@ from ipctui.mechanisms.fifo.caption import caption, short
 from ipctui.mechanisms.fifo.channel import CHANNEL
 from ipctui.mechanisms.fifo.look import Looker
 from ipctui.mechanisms.fifo.pane import PANE, boxes
-from ipctui.trace.records import Before, Call, Channel, Count, Counters, Event, Header, Item, Process, Record, State
+from ipctui.trace.records import (
+    Before,
+    Call,
+    Channel,
+    Count,
+    Counters,
+    Event,
+    Header,
+    Item,
+    Process,
+    Record,
+    Settings,
+    State,
+)
 from ipctui.widgets.view import View
 
 PATH = "/tmp/orders"
@@ -58,7 +71,13 @@ def blocked(role: str, call: str, reason: str, *wakers: str) -> State:
 FULL = blocked("writer", "write", "FIFO full", "reader")
 IN_OPEN = blocked("writer", "open", "no reader: reader must open it for reading", "reader")
 ENDED = [Process(8, role, pid, "exited", status="status 0") for role, pid in (("writer", 11), ("reader", 12))]
+TORN = [Counters(9, "reader", 12, received=10, whole=4), Counters(9, "writer", 11, sent=10)]
 UNLINKED = {name: value for name, value in FACTS.items() if name not in ("row", "file")} | {"named": False}
+
+
+def later(seconds: int) -> Channel:
+    """A look at the FIFO so much later."""
+    return replace(OPEN, t=9 + seconds * 10**9)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +115,22 @@ UNLINKED = {name: value for name, value in FACTS.items() if name not in ("row", 
             [OPEN, Counters(9, "reader", 12, received=10, whole=4)],
             "6 of 10 messages came torn",
             "10개 중 6개가 찢어졌다",
+        ),
+        (
+            [OPEN, *TORN, Settings(10, "writer", False, 0, 6000), later(12)],
+            "6 of 10 messages came torn: between the bytes of a write larger than PIPE_BUF (4,096) the kernel may put "
+            "another's. Select writer, and [ halves its messages.",
+            "writer를 고르고 [ 를 누르면",
+        ),
+        (
+            [OPEN, *TORN, Settings(10, "writer", False, 0, 3000), later(1)],
+            "6 of 10 messages came torn",
+            "10개 중 6개가 찢어졌다",
+        ),
+        (
+            [OPEN, *TORN, Settings(10, "writer", False, 0, 3000), later(12)],
+            "None is torn any more: every write is at most PIPE_BUF (4,096 bytes)",
+            "이제 찢어지지 않는다",
         ),
         ([OPEN], "share only a name", "이름만 아는"),
     ],

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from tests.test_outsider import why_no_strace
 
 pytestmark = pytest.mark.real
 Open = Callable[..., Bench]
+EMPTY = "this pipe is empty"
 _URING = pytest.mark.skipif(bool(io_uring_refused()), reason="io_uring is refused on this machine")
 
 
@@ -87,20 +89,44 @@ def targets(pid: int) -> set[str]:
     return {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in fds}
 
 
+def until_at(lab: Bench, name: str, call: str) -> None:
+    """Step a process that is being held until it stands before a call."""
+
+    def there() -> bool:
+        if lab.is_in(name, "held") and not lab.is_in(name, "held", call):
+            lab.do(f"step {name}")
+        return lab.is_in(name, "held", call)
+
+    lab.until(there, what=f"{name} held before {call}")
+
+
 def test_blocking_read_sleeps_and_lets_the_other_producer_wait(bench: Open) -> None:
     lab = bench("sync-blocking")
-    state = lab.until_state("collector", "blocked", "read")
-    assert state.reason == "this pipe is empty"
-    assert state.waker is not None
-    assert state.waker.startswith("a write by producer")
+    lab.until(lambda: lab.is_in("collector", "blocked", "read") and lab.state("collector").reason == EMPTY)
+    waker = lab.state("collector").waker
+    assert waker is not None
+    assert waker.startswith("a write by producer")
     lab.until(lambda: letter(lab.process("collector").pid) == "S", what="asleep by /proc/PID/stat")
     lab.do("hold producer2")
     # All of what producer1 sends lies in its pipe, since the read of producer2 does not come back.
-    lab.until(lambda: max((held.now.count or 0) for held in lab.lab.state.channels.values()) >= 3)
-    assert lab.is_in("collector", "blocked", "read")
+    lab.until(
+        lambda: (
+            lab.is_in("collector", "blocked", "read")
+            and max((held.now.count or 0) for held in lab.lab.state.channels.values()) >= 5
+        ),
+        what="five messages wait in one pipe while the collector sleeps on the other",
+    )
     lab.do("release producer2")
-    lab.until(lambda: (counters(lab).p99 or 0) >= 400_000_000, what="the first of three waited for two turns")
-    assert job_calls(counters(lab)) < received(lab), "what has piled up comes in one read"
+    lab.until(
+        lambda: (counters(lab).p99 or 0) >= 400_000_000 and job_calls(counters(lab)) < received(lab),
+        # A producer that the machine kept from its turn takes one of five late, and never two.
+        what="the first of five waited for two turns, and what has piled up comes in one read",
+    )
+    # Delays are of the last seconds: with one producer alone the figure soon says so.
+    lab.do("kill producer2")
+    before = received(lab)
+    lab.until(lambda: (counters(lab).p99 or 0) < 400_000_000, what="what was late has left the figure")
+    assert received(lab) - before < 100
 
 
 def test_polling_burns_a_core_and_gets_no_more_done(bench: Open) -> None:
@@ -112,7 +138,7 @@ def test_polling_burns_a_core_and_gets_no_more_done(bench: Open) -> None:
     lab.until(lambda: ticks(pid) - before >= 30, seconds=20, what="CPU time by /proc/PID/stat")
     now = counters(lab)
     empty = sum(count.errors.get("EAGAIN", 0) for count in now.calls if count.name == "read")
-    assert empty > 100 * now.received
+    assert empty > 20 * now.received
     assert job_calls(now) == empty + sum(
         count.calls - count.errors.get("EAGAIN", 0) for count in now.calls if count.name == "read"
     )
@@ -127,11 +153,19 @@ def test_polling_burns_a_core_and_gets_no_more_done(bench: Open) -> None:
 
 def test_epoll_sleeps_on_the_notice_and_two_calls_bring_a_message(bench: Open) -> None:
     lab = bench("async-blocking")
-    state = lab.until_state("collector", "blocked", "epoll_wait")
-    assert set(state.wakers) == {"producer1", "producer2"}
-    assert state.reason == "no descriptor of its set is ready"
+    lab.until(
+        lambda: (
+            lab.is_in("collector", "blocked", "epoll_wait")
+            and set(lab.state("collector").wakers) == {"producer1", "producer2"}
+        ),
+        what="asleep on both producers",
+    )
+    assert lab.state("collector").reason == "no descriptor of its set is ready"
     pid = lab.process("collector").pid
     assert "anon_inode:[eventpoll]" in targets(pid)
+    # Its number was a write end's, which is closed: a number that is open again is not told as closed.
+    assert os.readlink(f"/proc/{pid}/fd/5") == "anon_inode:[eventpoll]"
+    lab.until(lambda: [row.fd for row in lab.process("collector").descriptors] == [3, 4], what="both read ends alone")
     lab.until(lambda: letter(pid) == "S")
     lab.until(lambda: received(lab) >= 6)
     now = counters(lab)
@@ -154,16 +188,22 @@ def test_io_uring_completes_reads_that_nobody_calls(bench: Open) -> None:
     assert rows["io_uring_enter"] <= now.received + 1
     assert now.work > now.received, "it works while they come"
     assert not [each for each in threads(pid) if each.call == "read"]
-    before = received(lab)
+    # Held while it works, with both reads asked for; held, it asks for nothing.
     lab.do("hold collector")
-    lab.until_state("collector", "held")
-    # Held, it asks for nothing, and yet the read in hand is completed: one message of each pipe leaves it.
+    until_at(lab, "collector", "work")
+    before = received(lab)
+    # And yet the reads in hand are completed: what each brought lies in no pipe, and has not been collected.
     sent = {name: counters(lab, name).sent for name in ("producer1", "producer2")}
     lab.until(lambda: all(counters(lab, name).sent >= sent[name] + 3 for name in sent))
+    lab.do("hold producer1")
+    lab.do("hold producer2")
+    for name in sent:
+        until_at(lab, name, "clock_gettime")
+    lab.tick()
     waiting = sum(held.now.count or 0 for held in lab.lab.state.channels.values() if held.now.type == "pipe")
-    total = sum(counters(lab, name).sent for name in sent)
-    assert waiting < total - before
-    lab.do("release collector")
+    assert received(lab) == before
+    assert sum(counters(lab, name).sent for name in sent) - before - waiting >= 2
+    lab.do("release all")
     lab.until(lambda: received(lab) > before + 4)
 
 
@@ -178,11 +218,13 @@ def test_posix_aio_has_helper_threads_sleep_in_its_place(bench: Open) -> None:
         return list(held.now.facts["threads"]) if held is not None else []
 
     lab.until(lambda: {each["call"] for each in told()} == {"read"} and len(told()) == 2)
-    in_proc = {int(name) for name in os.listdir(f"/proc/{pid}/task")}
-    assert {each["tid"] for each in told()} < in_proc
-    asleep = [each for each in threads(pid) if each.tid in {one["tid"] for one in told()}]
-    lab.until(lambda: {each.letter for each in threads(pid) if each.call == "read"} == {"S"})
-    assert sum(each.reads or 0 for each in asleep) > 0, "the calls are the helpers'"
+
+    def as_in_proc() -> bool:
+        # An idle helper ends after a second, and another takes its place.
+        mine = [each for each in threads(pid) if each.tid in {one["tid"] for one in told()}]
+        return len(mine) == 2 and all((each.letter, each.call) == ("S", "read") and each.reads for each in mine)
+
+    lab.until(as_in_proc, what="the helpers told are those in /proc/PID/task, asleep in read, and have read before")
     assert not any(count.name == "read" for count in counters(lab).calls)
 
 
@@ -267,6 +309,28 @@ def calls_seen(text: str, pid: int) -> Counter[tuple[str, int]]:
     return seen
 
 
+def until_all_ended(command: list[str]) -> list[dict[str, Any]]:
+    """The lines of a session under strace, which is interrupted when its last worker has ended."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as strace:
+        assert strace.stdout is not None
+        lines: list[dict[str, Any]] = []
+        living: set[str] = set()
+        for text in strace.stdout:
+            line = json.loads(text)
+            lines.append(line)
+            if line["kind"] != "process":
+                continue
+            if line["event"] == "exited":
+                living.discard(line["process"])
+            else:
+                living.add(line["process"])
+            if not living:
+                children = Path(f"/proc/{strace.pid}/task/{strace.pid}/children").read_text().split()
+                os.kill(int(children[0]), signal.SIGINT)
+    assert strace.returncode == 0
+    return lines
+
+
 @pytest.mark.strace
 @pytest.mark.parametrize(
     "way", ["sync-blocking", "sync-nonblocking", "async-blocking", "async-nonblocking", "signal-driven"]
@@ -278,12 +342,20 @@ def test_the_calls_shown_are_those_that_strace_sees(way: str, tmp_path: Path) ->
         pytest.skip(io_uring_refused())
     log = tmp_path / "strace.log"
     command = [
-        *("strace", "-f", "-y", "-e", "trace=read,epoll_wait,epoll_pwait,epoll_ctl,io_uring_enter", "-o", str(log)),
-        *(*IPCTUI, "run", "io", "--headless", "--variant", way, "--for", "6"),
+        *(
+            "strace",
+            "--seccomp-bpf",
+            "-f",
+            "-y",
+            "-e",
+            "trace=read,epoll_wait,epoll_pwait,epoll_ctl,io_uring_enter",
+            "-o",
+            str(log),
+        ),
+        *(*IPCTUI, "run", "io", "--headless", "--variant", way, "--for", "60"),
         *("--set", "messages=5", "--set", "rate=50"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=True, stdin=subprocess.DEVNULL)
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    lines = until_all_ended(command)
     summary = lines[-1]
     assert summary["processes"]["collector"]["ended"] == "status 0"
     pid = next(line["pid"] for line in lines if line["kind"] == "process" and line["process"] == "collector")

@@ -17,8 +17,9 @@ from ipctui.mechanisms.io import channel
 from ipctui.mechanisms.io.caption import caption
 from ipctui.mechanisms.io.channel import WAYS
 from ipctui.mechanisms.io.measures import CELLS, measures
-from ipctui.mechanisms.io.pane import PANE, row_line
-from ipctui.trace.records import Before, Call, Count, Counters, Header, Process, Record, Settings, State
+from ipctui.mechanisms.io.pane import PANE, row_line, totals_line
+from ipctui.trace.records import Before, Call, Channel, Count, Counters, Header, Process, Record, Settings, State
+from ipctui.widgets.canvas import wrapped
 from ipctui.widgets.view import View
 
 FOLDER = Path(channel.__file__).parent
@@ -103,7 +104,30 @@ def test_the_caption_says_what_a_way_costs_by_the_figures(variant: str, language
     figures = {"sync-blocking": "1.0", "signal-driven": "3.0", "async-nonblocking": "1.0"}
     assert ("5,000" if variant in ("all", "sync-nonblocking") else figures.get(variant, "2.0")) in said
     assert "100%" in said or variant not in ("all", "sync-nonblocking")
-    assert len(said) < 240
+    assert len(wrapped(said, 78, 9)) <= 2, "a third line would take one away from the pipes"
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_sums_are_whole_in_a_narrow_terminal(language: str) -> None:
+    state = drawn("all")
+    for name, process in state.processes.items():
+        for width in (76, 118):
+            line = totals_line(state, name, process, View(language=language), width)
+            text = "".join(text for text, _ in line)
+            assert cell_len(text) <= width
+            assert text.endswith(" 600")
+            assert text.startswith(f"{process.cell}: ")
+
+
+def test_only_what_waits_for_those_who_are_held_is_counted_with_them() -> None:
+    state = drawn("all")
+    pipes = [Channel(3 * _SECOND, f"pipe:[{place}]", 64, 4096, count=place + 1, cell=cell, type="pipe")
+             for place, cell in enumerate(CELLS)]  # fmt: skip
+    process = state.processes["epoll/collector"]
+    held = replace(process, state=State(0, "collector", process.pid, "held", Before("epoll_wait")))
+    state = fold(state, pipes, channel.CHANNEL.reduce)
+    state = replace(state, processes={**state.processes, "epoll/collector": held})
+    assert "is held by you (space): 3 messages wait" in caption(state, "en")
 
 
 def test_before_anything_is_measured_nothing_is_claimed() -> None:

@@ -92,7 +92,7 @@ def test_it_fits_the_pane(variant: str) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_it_compiles_without_a_warning(variant: str) -> None:
     command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", str(LISTINGS / f"{variant}.c")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
 
 

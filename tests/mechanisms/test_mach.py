@@ -15,7 +15,7 @@ from ipctui.lab.parameters import UsageError, settle
 from ipctui.lab.session import Lab
 from ipctui.mechanisms.mach.caption import caption, medians, ports
 from ipctui.mechanisms.mach.channel import CHANNEL, SIZES
-from ipctui.trace.records import Channel
+from ipctui.trace.records import Call, Channel
 from tests.lab.conftest import Bench, waited
 
 pytestmark = pytest.mark.real
@@ -71,8 +71,42 @@ def received(lab: Bench, role: str) -> int:
     return counters.received if counters is not None else 0
 
 
-def settled(lab: Bench, name: str = "P") -> None:
-    lab.until(lambda: holders(lab, "receive", name) and holders(lab, "send", name), 10, f"rights of {name}")
+def settled(lab: Bench, receive: str, send: str, name: str = "P") -> None:
+    """Wait until every task has closed what fork has copied: then who has which right is as the program says."""
+    lab.until(
+        lambda: (holders(lab, "receive", name), holders(lab, "send", name)) == ([receive], [send]),
+        10,
+        f"{name} with {receive} and {send}",
+    )
+
+
+def says(lab: Bench, *words: str, language: str = "en") -> None:
+    """Wait until the caption has these words: what it is made of is told by several processes, tick by tick."""
+    lab.until(
+        lambda: all(word in caption(lab.lab.state, language) for word in words),
+        15,
+        f"{words} in the caption, which says: {caption(lab.lab.state, language)}",
+    )
+
+
+def stepped(lab: Bench, role: str) -> None:
+    """One step of a held task, until it is held again."""
+    before = lab.state(role).since
+    lab.do(f"step {role}")
+    lab.until(lambda: lab.is_in(role, "held") and lab.state(role).since != before, 10, f"{role} held again")
+
+
+def held_with_the_right(lab: Bench, role: str) -> None:
+    """Hold a task and step it to where it has P's send right and stands before its use, wherever the hold caught it."""
+    lab.do(f"hold {role}")
+    lab.until(lambda: lab.is_in(role, "held"), 15, f"{role} held")
+    while not (holders(lab, "send") == [role] and lab.calls(role, "sendmsg")[-1:] == _own(lab, role)[-1:]):
+        stepped(lab, role)
+
+
+def _own(lab: Bench, role: str) -> list[Call]:
+    """A task's messages to P that it has sent itself."""
+    return [call for call in lab.calls(role, "sendmsg") if f'"{role}:' in call.args]
 
 
 # message
@@ -80,37 +114,43 @@ def settled(lab: Bench, name: str = "P") -> None:
 
 def test_the_queue_is_bounded_by_the_kernel_and_the_sender_sleeps(mach: Open) -> None:
     lab = mach("message", rate=100)
-    settled(lab)
+    settled(lab, "receiver", "sender")
     lab.do("hold receiver")
+    lab.until_state("receiver", "held", None, 10)
     state = lab.until_state("sender", "blocked", "sendmsg", 10)
     assert state.syscall == "sendmsg"
-    assert "port P full" in (state.reason or "")
+    lab.until(lambda: "port P full" in (lab.state("sender").reason or ""), 10, "the reason")
     lab.until(lambda: (one := port(lab)) is not None and one.count == 6, what="six messages of 64 bytes")
-    assert "queue is full" in caption(lab.lab.state, "en")
-    assert "You hold receiver" in caption(lab.lab.state, "en")
+    assert [item.size for item in (port(lab) or pytest.fail("no port")).items] == [64] * 6
+    says(lab, "queue is full", "You hold receiver")
     before = received(lab, "receiver")
+    # One taken: whoever comes would get in, but who sleeps is not woken before three quarters are free.
+    stepped(lab, "receiver")
+    lab.until(lambda: (one := port(lab)) is not None and one.count == 5, 10, "one message less")
+    reason = "port P: woken once 3/4 of it is free (5 messages, 3,840 of 4,608 bytes)"
+    lab.until(lambda: lab.is_in("sender", "blocked", "sendmsg") and lab.state("sender").reason == reason, 10, reason)
+    says(lab, "There is room in P again", "You hold receiver")
     lab.do("release receiver")
     lab.until(lambda: received(lab, "receiver") > before + 6)
 
 
 def test_exactly_one_task_has_the_receive_right_and_each_right_is_a_descriptor(mach: Open) -> None:
     lab = mach("message")
-    settled(lab)
+    settled(lab, "receiver", "sender")
+    for role in ("sender", "receiver"):
+        settled(lab, "kernel", role, f"self.{role}")  # "a system call is a message to the kernel"
+        settled(lab, role, "kernel", f"notify.{role}")
     found = port(lab)
     assert found is not None
-    assert [(one["process"]) for one in found.facts["receive"]] == ["receiver"]
     for right in ("receive", "send"):
         for one in found.facts[right]:
             assert sockets(lab, one["process"])[one["fd"]] == one["object"]
-    assert holders(lab, "receive", "self.sender") == ["kernel"], "a system call is a message to the kernel"
-    assert holders(lab, "send", "self.sender") == ["sender"]
-    assert holders(lab, "receive", "notify.sender") == ["sender"]
 
 
 @pytest.mark.skipif(shutil.which("lsof") is None, reason="no lsof(8) on this machine")
 def test_lsof_sees_who_can_receive(mach: Open) -> None:
     lab = mach("message")
-    settled(lab)
+    settled(lab, "receiver", "sender")
     prefix = lab.lab.workers.plan.given["prefix"]
     command = ["lsof", "-w", "-a", "-U", "-p", str(lab.process("receiver").pid)]
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
@@ -124,10 +164,8 @@ def test_a_dead_receiver_leaves_a_dead_name_and_a_notification(mach: Open) -> No
     lab.do("kill receiver")
     lab.until(lambda: lab.lab.state.facts.get("dead", {}).get("sender") == "EPIPE", 10, "EPIPE")
     lab.until(lambda: lab.lab.state.facts.get("told", {}).get("sender") == "dead-name P", 10, "the notification")
-    text = caption(lab.lab.state, "en")
-    assert "dead name" in text
-    assert "EPIPE" in text
-    assert "죽은 이름" in caption(lab.lab.state, "ko")
+    says(lab, "dead name", "EPIPE")
+    says(lab, "죽은 이름", language="ko")
     assert lab.process("sender").exited is None
     lab.until(lambda: (one := port(lab)) is None or one.facts["dead"])
 
@@ -137,26 +175,25 @@ def test_without_senders_the_receiver_is_told(mach: Open) -> None:
     lab.until(lambda: received(lab, "receiver") > 3)
     lab.do("kill sender")
     lab.until(lambda: lab.lab.state.facts.get("told", {}).get("receiver") == "no-senders P", 10, "the notification")
-    assert "no-senders" in caption(lab.lab.state, "en")
+    says(lab, "no-senders")
     assert lab.process("receiver").exited is None
 
 
 def test_more_rights_than_the_kernel_takes_are_refused_whole(mach: Open) -> None:
     lab = mach("message", rate=100, carry=254)
     lab.until(lambda: lab.lab.state.facts.get("too_many", 0) > 5)
-    text = caption(lab.lab.state, "en")
-    assert "254 rights" in text
-    assert "253" in text
+    says(lab, "254 rights", "253")
     assert received(lab, "receiver") == 0
-    assert len(sockets(lab, "receiver")) < 12
+    lab.until(lambda: len(sockets(lab, "receiver")) == 5, 10, "its own five rights and no other")
 
 
 def test_as_many_as_it_takes_arrive_and_none_is_left_open(mach: Open) -> None:
     lab = mach("message", rate=0, carry=20)
     lab.until(lambda: received(lab, "receiver") > 1000, 30)
     lab.do("hold sender")
+    lab.until_state("sender", "held", None, 10)
     lab.until(lambda: (one := port(lab)) is not None and one.count == 0 and lab.is_in("receiver", "blocked", "recvmsg"))
-    assert len(sockets(lab, "receiver")) == 5, "its own five rights"
+    lab.until(lambda: len(sockets(lab, "receiver")) == 5, 10, "its own five rights")
     assert len(sockets(lab, "sender")) == 5
 
 
@@ -164,13 +201,18 @@ def test_as_many_as_it_takes_arrive_and_none_is_left_open(mach: Open) -> None:
 
 
 def test_the_right_to_answer_comes_with_the_request_and_is_used_once(mach: Open) -> None:
-    lab = mach("request-reply", rate=0)
+    lab = mach("request-reply", rate=20)
+    lab.until(
+        lambda: any('"@allocate reply-port"' in call.args for call in lab.calls("client", "sendmsg")),
+        10,
+        "the port came by a message to the kernel",
+    )
+    lab.do("rate client 0")
     lab.until(lambda: received(lab, "client") > 1000, 30, "a thousand answers")
     lab.do("hold client")
+    lab.until_state("client", "held", None, 10)
     lab.until(lambda: lab.is_in("server", "blocked", "recvmsg"))
-    assert len(sockets(lab, "server")) == 5, "every reply right was dropped after its one use"
-    asked = lab.calls("client", "sendmsg")
-    assert any('"@allocate reply-port"' in call.args for call in asked), "the port came by a message to the kernel"
+    lab.until(lambda: len(sockets(lab, "server")) == 5, 10, "every reply right was dropped after its one use")
     assert holders(lab, "receive", "reply-port") == ["client"]
     assert lab.lab.state.facts.get("copied", 0) > 0
 
@@ -180,29 +222,30 @@ def test_the_right_to_answer_comes_with_the_request_and_is_used_once(mach: Open)
 
 def test_who_gives_the_right_away_cannot_send_and_only_then_the_other_can(mach: Open) -> None:
     lab = mach("rights", rate=100)
-    lab.until(lambda: holders(lab, "send") == ["alice"])
+    held_with_the_right(lab, "alice")
     mine = (port(lab) or pytest.fail("no port")).facts["send"][0]["object"]
-    lab.until(lambda: holders(lab, "send") == ["bob"])
-    lab.do("hold bob")
-    lab.until(lambda: holders(lab, "send") == ["bob"] and lab.is_in("bob", "held"), 10)
+    assert mine in sockets(lab, "alice").values()
+    lab.do("release alice")
+    held_with_the_right(lab, "bob")
+    lab.until(lambda: lab.is_in("alice", "blocked", "recvmsg"), 10, "alice waits for the right")
     assert mine in sockets(lab, "bob").values()
     assert mine not in sockets(lab, "alice").values()
-    before = lab.process("alice").counters
-    lab.until(lambda: lab.is_in("alice", "blocked", "recvmsg"))
-    text = caption(lab.lab.state, "en")
-    assert "Only bob" in text or "bob could wake it" in text or "You hold bob" in text or "hold bob" in text
-    after = lab.process("alice").counters
-    assert before is not None
-    assert after is not None
-    assert after.sent == before.sent
+    sent = lab.count("alice", "sendmsg")
+    says(lab, "hold bob")
+    mine_sent = len(_own(lab, "bob"))
+    while len(_own(lab, "bob")) < mine_sent + 3:
+        stepped(lab, "bob")
+    assert lab.count("alice", "sendmsg") == sent, "she has nothing to send by"
     lab.do("release bob")
     lab.until(lambda: lab.lab.state.facts.get("moved", 0) > 6, 15)
 
 
 def test_a_right_given_to_a_dead_task_stays(mach: Open) -> None:
     lab = mach("rights", rate=50)
-    lab.until(lambda: holders(lab, "send") == ["alice"])
+    held_with_the_right(lab, "alice")
     lab.do("kill bob")
+    lab.until_ended("bob")
+    lab.do("release alice")
     lab.until(lambda: lab.lab.state.facts.get("dead_sends", 0) > 0, 15, "the gift was refused")
     lab.until(lambda: lab.errors("alice", "sendmsg").keys() == {"EPIPE"})
     before = received(lab, "receiver")
@@ -211,11 +254,16 @@ def test_a_right_given_to_a_dead_task_stays(mach: Open) -> None:
 
 
 def test_a_right_in_the_queue_of_who_dies_is_gone_with_it(mach: Open) -> None:
-    lab = mach("rights", rate=10, every=10)  # a second until alice gives it away
-    lab.until(lambda: holders(lab, "send") == ["alice"] and lab.is_in("bob", "blocked", "recvmsg"))
+    lab = mach("rights", rate=100, every=10)
+    held_with_the_right(lab, "alice")
+    lab.until_state("bob", "blocked", "recvmsg", 10)
     lab.do("stop bob")
+    lab.until_state("bob", "stopped")
+    lab.do("release alice")
     lab.until(lambda: not holders(lab, "send"), 10, "the right is inside a message")
-    assert "inside a message" in caption(lab.lab.state, "en") or "SIGSTOP" in caption(lab.lab.state, "en")
+    lab.until(
+        lambda: (one := port(lab, "to.bob")) is not None and one.facts["carried"] == 1, 10, "it lies in bob's port"
+    )
     lab.do("kill bob")
     lab.until(lambda: lab.lab.state.facts.get("told", {}).get("receiver") == "no-senders P", 15, "nobody is left")
 
@@ -226,18 +274,30 @@ def test_a_right_in_the_queue_of_who_dies_is_gone_with_it(mach: Open) -> None:
 def test_the_receive_right_is_handed_on_with_what_waits_in_it_in_order(mach: Open) -> None:
     lab = mach("receive-right", rate=100)
     lab.until(lambda: received(lab, "second") > 20, 20)
+    lab.finish()
+    assert lab.lab.state.facts.get("moved", 0) >= 3
+    # One ring is read after the other: the order is that of the calls, not that in which they were told.
+    calls = sorted(lab.calls("first", "recvmsg") + lab.calls("second", "recvmsg"), key=lambda call: call.end)
     order = [
-        int(message.partition(":")[2])
-        for call in lab.records
-        if getattr(call, "name", "") == "recvmsg"
-        for message in call.message
-        if message.startswith("sender:")
+        int(message.partition(":")[2]) for call in calls for message in call.message if message.startswith("sender:")
     ]
     assert len(order) > 20
-    lost = lab.lab.state.lost
     assert order == sorted(order)
-    assert lost or order == list(range(order[0], order[0] + len(order))), "none lost, none twice"
-    assert lab.lab.state.facts.get("moved", 0) >= 3
+    assert lab.lab.state.lost or order == list(range(order[0], order[0] + len(order))), "none lost, none twice"
+
+
+def test_a_dead_name_is_told_with_its_port(mach: Open) -> None:
+    lab = mach("receive-right", rate=50)
+    lab.until(lambda: received(lab, "second") > 5 and holders(lab, "receive") == ["second"], 20)
+    lab.do("hold second")
+    lab.until_state("second", "held", None, 10)
+    while holders(lab, "receive") != ["second"]:
+        stepped(lab, "second")
+    lab.do("kill first")
+    lab.until_ended("first")
+    lab.do("release second")
+    says(lab, "second's send right of to.first is a dead name")
+    says(lab, "second의 to.first 송신 권한은 죽은 이름", language="ko")
 
 
 # full-queue
@@ -253,6 +313,8 @@ def test_at_a_full_queue_the_sender_waits_times_out_or_is_told(mach: Open, full:
     lab.until(lambda: lab.lab.state.facts.get("timed_out", 0) > 2, 15)
     assert lab.lab.state.facts.get("timed_out", 0) <= lab.count("sender", "sendmsg")
     if full == "told":
+        state = lab.until_state("sender", "blocked", "poll", 15)
+        assert state.wakers == ("receiver",), "and not the kernel, which has nothing to do with it"
         lab.until(lambda: lab.count("sender", "poll") > 1, 10, "told of room")
     else:
         assert lab.count("sender", "poll") == 0
@@ -264,8 +326,8 @@ def test_at_a_full_queue_the_sender_waits_times_out_or_is_told(mach: Open, full:
 def test_a_name_is_looked_up_and_a_right_comes_back(mach: Open) -> None:
     lab = mach("bootstrap", rate=50)
     lab.until(lambda: received(lab, "printer") > 3, 15)
-    assert set(holders(lab, "send", "printer")) == {"customer", "bootstrap"}
-    assert holders(lab, "receive", "printer") == ["printer"]
+    lab.until(lambda: set(holders(lab, "send", "printer")) == {"customer", "bootstrap"}, 10, "two send rights")
+    lab.until(lambda: holders(lab, "receive", "printer") == ["printer"], 10, "one receive right")
     lab.do("kill printer")
     lab.until(lambda: lab.lab.state.facts.get("dead_sends", 0) > 0, 15)
     lab.until(
@@ -285,9 +347,13 @@ def test_copying_and_mapping_are_measured_from_4_kib_to_64_mib(mach: Open) -> No
     ways = medians(lab.lab.state)
     assert (SIZES[0], SIZES[-1]) == (4096, 64 << 20)
     assert ways["copied"][SIZES[-1]] > ways["ready"][SIZES[-1]], "64 MiB that are there are mapped faster than copied"
-    assert "against copying" in caption(lab.lab.state, "en")
-    before = len(sockets(lab, "receiver"))
-    assert before < 12
+    says(lab, "against copying")
+    assert len(sockets(lab, "receiver")) <= 7, "its own five rights, and the two of one message"
+    lab.do("kill all")
+    for role in ("sender", "receiver", "kernel"):
+        lab.until_ended(role)
+    lab.tick()
+    assert set(medians(lab.lab.state)["copied"]) == set(SIZES), "what has been measured stays"
 
 
 @pytest.mark.parametrize(("values", "why"), [({"size": 5000}, "EMSGSIZE")])

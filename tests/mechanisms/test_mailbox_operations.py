@@ -15,6 +15,7 @@ from ipctui.mechanisms.mailbox.pane import PANE, draw
 from ipctui.widgets.view import View
 from tests.lab.conftest import Bench
 from tests.mechanisms.mailboxes import Open, box, done, known, opened, used
+from tests.mechanisms.stepping import held, stepped
 
 pytestmark = pytest.mark.real
 
@@ -72,8 +73,8 @@ def test_after_delete_another_of_the_name_is_made_and_the_two_do_not_meet(mailbo
     outside = posix_ipc.MessageQueue(name, write=False)
     assert outside.current_messages == 10
     outside.close()
-    assert "do not meet" in caption(lab.lab.state, "en")
-    assert len(lab.lab.state.facts["mailboxes"][name]["items"]) == 10
+    lab.until(lambda: "do not meet" in caption(lab.lab.state, "en"))
+    lab.until(lambda: len(lab.lab.state.facts["mailboxes"][name]["items"]) == 10, what="ten sends told")
     before = lab.count("receiver", "mq_receive")
     assert done(lab, "create receiver") == f"done: {name} is there already (EEXIST), made by another: opened"
     lab.until(lambda: lab.count("receiver", "mq_receive") > before + 10, what="they meet")
@@ -96,8 +97,7 @@ def test_what_is_there_cannot_be_created_again(mailbox: Open) -> None:
 def test_receive_takes_one_message_and_no_more_of_a_held_receiver(mailbox: Open) -> None:
     lab = mailbox("one-to-one", rate=100, capacity=4)
     lab.until(lambda: lab.count("receiver", "mq_receive") >= 1)
-    lab.do("hold receiver")
-    lab.until_state("receiver", "held", "mq_receive")
+    held(lab, "receiver", "mq_receive")
     lab.until_state("sender", "blocked", "mq_send")
     lab.do("hold sender")
     lab.until(lambda: box(lab).facts["quiet"])
@@ -111,13 +111,16 @@ def test_receive_takes_one_message_and_no_more_of_a_held_receiver(mailbox: Open)
 def test_receive_from_an_empty_mailbox_sleeps_until_a_message_comes(mailbox: Open) -> None:
     lab = mailbox("one-to-one", rate=20)
     lab.until(lambda: lab.count("receiver", "mq_receive") >= 1)
-    lab.do("hold sender")
+    held(lab, "sender", "mq_send")
     lab.until_state("receiver", "blocked", "mq_receive")
     lab.do("hold receiver")
     assert lab.do("receive receiver").startswith("pending")
+    lab.until(lambda: lab.errors("receiver", "mq_receive").get("EINTR"), what="its own wait ended for this one")
     lab.until_state("receiver", "blocked", "mq_receive")
-    lab.do("step sender")
+    before = lab.count("receiver", "mq_receive")
+    stepped(lab, "sender")
     lab.until_state("receiver", "held", "mq_receive")
+    assert lab.count("receiver", "mq_receive") == before + 1
     assert done(lab, "receive sender") == "refused: receive sender: it has no mailbox open to receive from"
 
 
@@ -130,6 +133,17 @@ def test_every_operation_has_a_key() -> None:
         "8": "delete",
         "9": "nicer",
     }
+
+
+def test_the_key_for_nicer_never_means_a_sender_whom_it_would_do_nothing_for(mailbox: Open) -> None:
+    lab = mailbox("one-to-many")
+    lab.until(lambda: lab.lab.state.channels and set(box(lab).readers) == {"p2", "p3"}, what="both receivers")
+    (nicer,) = (offer for offer in PANE.offers if offer.name == "nicer")
+    assert nicer.command is not None
+    asked = {role: nicer.command(lab.lab.state, View(selected=role)) for role in ("p1", "p2", "p3", "")}
+    assert (asked["p2"], asked["p3"]) == ("nice p2", "nice p3")
+    assert asked["p1"] == asked[""] in ("nice p2", "nice p3")
+    assert done(lab, asked["p1"]).startswith("done: nice 15")
 
 
 # Who gets it
@@ -178,8 +192,9 @@ def test_who_has_the_turn_gives_it_back_when_it_leaves_and_not_when_it_is_killed
     lab.until(lambda: any(lab.is_in(role, "blocked", "sem_wait") for role in both))
     lab.do("add p")
     lab.until(lambda: "p4" in lab.lab.state.processes and lab.is_in("p4", "blocked", "sem_wait"))
-    lab.do("hold p1")
-    lab.until(lambda: any(lab.is_in(role, "blocked", "mq_receive") for role in (*both, "p4")))
+    held(lab, "p1", "mq_send")
+    three = (*both, "p4")  # the mailbox empty, whoever has the turn then keeps it
+    lab.until(lambda: used(lab) == 0 and any(lab.is_in(role, "blocked", "mq_receive") for role in three))
     first = next(role for role in (*both, "p4") if lab.is_in(role, "blocked", "mq_receive"))
     lab.do(f"remove {first}")
     assert lab.until_ended(first) == "status 0"
@@ -197,8 +212,7 @@ def test_who_has_the_turn_gives_it_back_when_it_leaves_and_not_when_it_is_killed
 def test_the_less_nice_is_served_before_whoever_waits_longer(mailbox: Open) -> None:
     lab = mailbox("one-to-many", rate=20)
     lab.until(lambda: lab.count("p1", "mq_send") >= 1)
-    lab.do("hold p1")
-    lab.until_state("p1", "held", "mq_send")
+    held(lab, "p1", "mq_send")
     lab.until(lambda: lab.is_in("p2", "blocked", "mq_receive") and lab.is_in("p3", "blocked", "mq_receive"))
     assert done(lab, "nice p3 10").startswith("done: nice 15")
     lab.until(lambda: [call.args for call in lab.calls("p3", "nice")] == ["10"], what="the call in the log")
@@ -209,16 +223,18 @@ def test_the_less_nice_is_served_before_whoever_waits_longer(mailbox: Open) -> N
         lab.until(lambda: lab.is_in("p2", "blocked", "mq_receive") and lab.is_in("p3", "blocked", "mq_receive"))
         p2, p3 = (lab.state(role).since or 0 for role in ("p2", "p3"))
         assert turn == 0 or p3 < p2, "the nicer one waits longer"
-        lab.do("step p1")
+        stepped(lab, "p1")
         lab.until(lambda got=got: lab.count("p2", "mq_receive") == got + 1, what="p2 gets it")
     assert lab.count("p3", "mq_receive") == passed, "six of six went past it"
     lab.until(lambda: "messages went past p3" in caption(lab.lab.state, "en"), what="what was measured")
     assert re.search(r"p2 nice 5 .*p3 nice 15 ", drawn(lab)), "in the order in which they will be served"
     # With equals the longest wait decides: p2, made as nice, now stands behind p3.
     done(lab, "nice p2 10")
-    lab.until(lambda: lab.is_in("p2", "blocked", "mq_receive"))
+    lab.until(lambda: [call.args for call in lab.calls("p2", "nice")] == ["10"], what="p2 as nice")
+    since = lab.calls("p2", "nice")[0].end
+    lab.until(lambda: lab.is_in("p2", "blocked", "mq_receive") and (lab.state("p2").since or 0) > since)
     before = lab.count("p3", "mq_receive")
-    lab.do("step p1")
+    stepped(lab, "p1")
     lab.until(lambda: lab.count("p3", "mq_receive") == before + 1, what="p3 gets it")
 
 
@@ -236,7 +252,7 @@ def test_a_process_at_the_end_of_niceness_is_refused(mailbox: Open) -> None:
 def test_waiting_receivers_are_those_that_the_kernel_says_sleep(mailbox: Open) -> None:
     lab = mailbox("one-to-many", rate=20)
     lab.until(lambda: lab.count("p1", "mq_send") >= 1)
-    lab.do("hold p1")
+    held(lab, "p1", "mq_send")
     lab.until(lambda: lab.is_in("p2", "blocked", "mq_receive") and lab.is_in("p3", "blocked", "mq_receive"))
     waiting = asleep_in(lab, NUMBERS[1])
     assert waiting == {lab.process("p2").pid, lab.process("p3").pid}

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ipctui.lab.state import LabState, ProcessState
+from ipctui.mechanisms.mailbox.glimpse import passed_by
 from ipctui.mechanisms.mailbox.order import DELETED, empty, follow, known, parse, place_of
 from ipctui.trace.records import Before, Call, Channel, Lost, Process, Record, State
 
@@ -174,3 +176,16 @@ def test_a_strangers_delete_is_known_by_the_kernels_word() -> None:
     gone = replace(counted(0, 5), facts={"unlinked": True})
     facts = follow({}, [opened("sender", 1), gone])
     assert facts["mailboxes"][BOX]["deleted"] == "?"
+
+
+def test_messages_that_went_past_a_sleeper_are_counted_however_many() -> None:
+    asleep = State(9 * MS, "p3", 3, "blocked", Before("mq_receive", fd=3), BOX, since=5 * MS)
+    before = [by("p2", received(f"p1:{number}", number * MS)) for number in (1, 2)]
+    unseen = [by("p2", received("p1:3", 6 * MS)), by("p2", received("p1:4", 7 * MS))]
+    later = [by("p2", received(f"p1:{number}", number * MS)) for number in range(10, 1010)]
+    facts = follow({}, [*before, *unseen, asleep, *later[:500], replace(asleep, t=600 * MS), *later[500:]])
+    state = LabState(facts=facts)
+    assert passed_by(state, ProcessState("p3", 3, state=asleep)) == 2 + 1000, "those before it slept do not count"
+    anew = replace(asleep, since=2000 * MS)
+    state = LabState(facts=follow(facts, [by("p3", received("p1:2000", 1999 * MS)), anew]))
+    assert passed_by(state, ProcessState("p3", 3, state=anew)) == 0

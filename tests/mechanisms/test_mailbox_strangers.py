@@ -15,7 +15,8 @@ from ipctui.mechanisms.mailbox.pane import draw
 from ipctui.widgets.view import View
 from ipctui.worker.names import new_name
 from tests.lab.conftest import Bench
-from tests.mechanisms.mailboxes import Open, box, done, foreign, known, opened, used
+from tests.mechanisms.mailboxes import Open, at_rest, box, done, foreign, known, opened, used
+from tests.mechanisms.stepping import stepped
 
 pytestmark = pytest.mark.real
 
@@ -83,16 +84,6 @@ def text_of(lab: Bench, language: str = "en") -> str:
     return "\n".join("".join(span[0] for span in row) for row in frame.rows)
 
 
-def at_rest(lab: Bench) -> None:
-    """Both held before their next call, and every call told."""
-    lab.until(lambda: lab.count("receiver", "mq_receive") >= 1)
-    lab.do("hold receiver")
-    lab.until_state("receiver", "held", "mq_receive")  # one that waits would be handed a message at once
-    lab.do("hold sender")
-    lab.until_state("sender", "held", "mq_send")
-    lab.until(lambda: box(lab).facts["quiet"], what="a mailbox at rest")
-
-
 def test_a_c_program_finds_what_the_pane_says_and_its_message_is_drawn_as_foreign(mailbox: Open, in_c: Path) -> None:
     name = f"/{new_name()}"
     lab = mailbox("one-to-one", name=name, rate=20)
@@ -106,11 +97,12 @@ def test_a_c_program_finds_what_the_pane_says_and_its_message_is_drawn_as_foreig
     drawn = text_of(lab)
     assert '"foreign"' in drawn
     assert "1 of them no worker sent" in drawn
-    assert f"counts {before + 1} messages in {name}" in " ".join(caption(lab.lab.state, "en").split())
+    told = f"counts {before + 1} messages in {name}"
+    lab.until(lambda: told in " ".join(caption(lab.lab.state, "en").split()))
     assert "외부" in text_of(lab, "ko")
     done(lab, "receive receiver")
     lab.until(lambda: (known(lab)["foreign"] or ())[:2] == ["receiver", "from C"], what="priority 3 leaves first")
-    assert '"from C" from a program outside' in caption(lab.lab.state, "en")
+    lab.until(lambda: '"from C" from a program outside' in caption(lab.lab.state, "en"))
     lab.until(lambda: known(lab)["strangers"] == 0 and used(lab) == before)
     assert lab.finish().proofs["strangers_sent"] == 1
 
@@ -118,11 +110,12 @@ def test_a_c_program_finds_what_the_pane_says_and_its_message_is_drawn_as_foreig
 def test_a_c_program_takes_a_message_and_it_is_missed(mailbox: Open, in_c: Path) -> None:
     lab = mailbox("one-to-one", rate=20)
     at_rest(lab)
-    lab.do("step sender")
-    lab.until(lambda: used(lab) >= 1 and box(lab).facts["quiet"], what="a message in it")
+    there = used(lab)  # what came between the two holds
+    stepped(lab, "sender")
+    lab.until(lambda: used(lab) == there + 1 and box(lab).facts["quiet"], what="a message more in it")
     first, before = known(lab)["items"][0], used(lab)
     assert ran(in_c, box(lab).object, "receive").startswith(first[1])
-    lab.until(lambda: known(lab)["taken"] == 1 and used(lab) == before - 1)
+    lab.until(lambda: known(lab)["taken"] == 1 and used(lab) == before - 1, what="the message missed")
     assert first not in known(lab)["items"]
     assert lab.finish().proofs["strangers_took"] == 1
 
@@ -164,7 +157,7 @@ def test_a_strangers_message_goes_to_whoever_receives_next(mailbox: Open) -> Non
     at_rest(lab)
     foreign(box(lab).object, "send", "from outside", "0")
     lab.until(lambda: known(lab)["strangers"] == 1, what="the stranger's message told")
-    assert "no worker here has sent" in caption(lab.lab.state, "en")
+    lab.until(lambda: "no worker here has sent" in caption(lab.lab.state, "en"))
     lab.do("release receiver")
     lab.until(lambda: known(lab)["strangers"] == 0)
     assert lab.finish().proofs["strangers_sent"] == 1
@@ -195,7 +188,7 @@ def test_a_joined_mailbox_that_its_maker_deletes_is_not_made_again(mailbox: Open
         lab.until(lambda: lab.count("receiver", "mq_receive") >= 1)
         posix_ipc.unlink_message_queue(name)
         lab.until(lambda: box(lab).facts["unlinked"], what="the name gone")
-        assert "is deleted" in caption(lab.lab.state, "en")
+        lab.until(lambda: "is deleted" in caption(lab.lab.state, "en"))
         assert "only names of its own" in done(lab, "create sender")
         lab.do("restart sender")
         lab.until(lambda: "ENOENT" in caption(lab.lab.state, "en"), what="the failed open told")

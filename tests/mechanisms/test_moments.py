@@ -27,7 +27,7 @@ MOMENTS: list[tuple[str, str, Sequence[str], str, str]] = [
     ("fifo", "many-writers", ("release writer1", "release writer2"), "messages came torn", "찢어졌다"),
     ("fifo", "many-readers", ("release reader1", "release reader2"), "nobody gets a copy", "나눠 갖는다"),
     ("fifo", "nonblocking-open", (), "ENXIO", "ENXIO"),
-    ("fifo", "nonblocking-open", ("release reader", "hold writer"), "a non-blocking read", "논블로킹 read"),
+    ("fifo", "nonblocking-open", ("hold writer", "release reader"), "a non-blocking read", "논블로킹 read"),
     ("fifo", "nonblocking-open", ("release reader", "release rdwr"), "open with O_RDWR", "O_RDWR로 열어 두었다"),
     ("fifo", "turns", ("release callee",), "One FIFO, in turns", "한 FIFO로 말하고"),
     ("fifo", "turns", ("set early yes",), "has read its own message", "도로 읽었다"),
@@ -58,8 +58,11 @@ def test_the_moment(
             moving = "reader" if mechanism == "fifo" else "q"
             lab.until(lambda role=moving: lab.count(role, "read") + lab.count(role, "recv") > 3)
         lab.do(command)
-    lab.until(lambda: english in caption(lab.lab.state, "en"), SECONDS, english)
-    lab.until(lambda: korean in caption(lab.lab.state, "ko"), SECONDS, korean)
+        if command == "hold writer":
+            lab.until_state("writer", "held")  # before it has opened the FIFO: nobody reads yet
+    lab.until(
+        lambda: english in caption(lab.lab.state, "en") and korean in caption(lab.lab.state, "ko"), SECONDS, english
+    )
 
 
 def test_every_variant_has_its_moment_here() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ipctui.kernel.ports import port_free
+from ipctui.kernel import ports
 from ipctui.lab.launch import LauncherClient
 from ipctui.lab.parameters import UsageError, settle
 from ipctui.lab.session import Lab
@@ -39,10 +39,6 @@ def rpc() -> Iterator[Open]:
     labs: list[Lab] = []
 
     def open_lab(variant: str, **values: object) -> Bench:
-        # Tests that run at the same time must not want the same well-known port.
-        values.setdefault("server", free_port())
-        if variant == "matchmaker":
-            values.setdefault("port", free_port())
         chosen = next(one for one in CHANNEL.variants if one.name == variant)
         settled = settle(CHANNEL.parameters(), chosen.values, [f"{name}={value}" for name, value in values.items()])
         CHANNEL.check(chosen, settled)
@@ -60,16 +56,6 @@ def rpc() -> Iterator[Open]:
             assert not path or not os.path.exists(path)
 
 
-def free_port() -> int:
-    """A port that nobody has, on UDP and TCP."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port_free(port):
-            return port
-
-
 def given_of(lab: Bench) -> dict[str, Any]:
     return dict(lab.lab.workers.plan.given)
 
@@ -81,6 +67,11 @@ def facts(lab: Bench) -> dict[str, Any]:
 def met(lab: Bench, place: int = 0) -> dict[str, Any]:
     """The latest call of a program that met with loss."""
     return dict(facts(lab).get("met", {}).get(str(PROGRAM + place), {}))
+
+
+def hit(lab: Bench) -> dict[str, Any]:
+    """The call of which the link dropped or held up a packet: on a busy machine others are sent twice as well."""
+    return next((dict(call) for call in facts(lab).get("calls", {}).values() if call["dropped"]), {})
 
 
 def calling(lab: Bench, calls: int = 2) -> None:
@@ -146,15 +137,17 @@ BOTH = pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM], 
 
 
 def test_the_four_semantics_stand_side_by_side(rpc: Open) -> None:
-    lab = rpc("side-by-side", timeout=300, rate=4)
+    lab = rpc("side-by-side", timeout=1000, tries=2, rate=4)
     calling(lab, 4)
     lab.do("drop reply 4")
     ends = {0: (1, "failed"), 1: (2, "done"), 2: (1, "unknown"), 3: (1, "done")}
     lab.until(
-        lambda: all(met(lab, place).get("believes") == said for place, (_, said) in ends.items()), 12, "the moment"
+        lambda: all(
+            (met(lab, place).get("ran"), met(lab, place).get("believes")) == end for place, end in ends.items()
+        ),
+        12,
+        "the moment",
     )
-    for place, (ran, said) in ends.items():
-        assert (met(lab, place)["ran"], met(lab, place)["believes"]) == (ran, said), SEMANTICS[place]
     text = caption(lab.lab.state, "en")
     assert "at-least-once 2× done" in text
     assert "at-most-once 1× unknown" in text
@@ -170,33 +163,34 @@ def test_the_four_semantics_stand_side_by_side(rpc: Open) -> None:
 
 
 def test_maybe_ran_once_and_is_thought_failed(rpc: Open) -> None:
-    lab = rpc("maybe", timeout=200)
+    lab = rpc("maybe", timeout=500, rate=4)
     calling(lab)
     lab.do("drop reply")
-    lab.until(lambda: met(lab).get("believes") == "failed")
-    assert (met(lab)["sent"], met(lab)["ran"]) == (1, 1)
+    lab.until(lambda: (hit(lab).get("believes"), hit(lab).get("ran")) == ("failed", 1))
+    assert hit(lab)["sent"] == 1
     assert "maybe never asks again" in caption(lab.lab.state, "en")
 
 
 def test_at_most_once_answers_from_its_history_in_practice(rpc: Open) -> None:
-    lab = rpc("at-most-once", timeout=200, history="answer")
+    lab = rpc("at-most-once", timeout=500, history="answer", rate=4)
     calling(lab)
     lab.do("drop reply")
-    lab.until(lambda: met(lab).get("believes") == "done")
-    assert (met(lab)["sent"], met(lab)["ran"], met(lab)["suppressed"]) == (2, 1, 1)
+    lab.until(lambda: hit(lab).get("believes") == "done" and hit(lab)["suppressed"])
+    assert hit(lab)["ran"] == 1
+    assert hit(lab)["suppressed"] <= hit(lab)["sent"] - 1
 
 
 def test_a_lost_call_never_ran(rpc: Open) -> None:
-    lab = rpc("maybe", timeout=200)
+    lab = rpc("maybe", timeout=500, rate=4)
     calling(lab)
     lab.do("drop call")
-    lab.until(lambda: met(lab).get("believes") == "failed")
-    assert met(lab)["ran"] == 0
+    lab.until(lambda: hit(lab).get("believes") == "failed")
+    assert hit(lab)["ran"] == 0
 
 
 def test_a_doubled_call_runs_twice_without_a_history_and_once_with_one(rpc: Open) -> None:
     for variant, ran in (("maybe", 2), ("at-most-once", 1), ("exactly-once", 1)):
-        lab = rpc(variant)
+        lab = rpc(variant, rate=4)
         calling(lab)
         lab.do("duplicate call")
         lab.until(lambda lab=lab, ran=ran: met(lab).get("ran") == ran and met(lab)["suppressed"] == 2 - ran)  # type: ignore[misc]
@@ -204,21 +198,20 @@ def test_a_doubled_call_runs_twice_without_a_history_and_once_with_one(rpc: Open
 
 
 def test_a_delayed_reply_comes_too_late_and_is_thrown_away(rpc: Open) -> None:
-    lab = rpc("at-least-once", timeout=200, delay=300)
+    lab = rpc("at-least-once", timeout=200, delay=300, rate=4)
     calling(lab)
     lab.do("delay reply")
     lab.until(lambda: met(lab).get("ran") == 2 and met(lab).get("believes") == "done")
 
 
 def test_a_cut_link_lets_nothing_pass_until_it_is_mended(rpc: Open) -> None:
-    lab = rpc("exactly-once", timeout=100)
+    lab = rpc("exactly-once", timeout=100, rate=4)
     calling(lab)
     lab.do("cut")
     lab.until(lambda: met(lab).get("dropped", 0) >= 2, what="retransmissions that are cut off")
     assert "link is cut" in caption(lab.lab.state, "en")
     lab.do("mend")
-    lab.until(lambda: met(lab).get("believes") == "done")
-    assert met(lab)["ran"] == 1
+    lab.until(lambda: (hit(lab).get("believes"), hit(lab).get("ran")) == ("done", 1))
 
 
 # The server is killed.
@@ -226,7 +219,7 @@ def test_a_cut_link_lets_nothing_pass_until_it_is_mended(rpc: Open) -> None:
 
 @pytest.mark.parametrize(("where", "ran"), [("before", 1), ("uncommitted", 2), ("unanswered", 1), ("after", 1)])
 def test_exactly_once_survives_the_servers_death_wherever_it_comes(rpc: Open, where: str, ran: int) -> None:
-    lab = rpc("exactly-once", timeout=150)
+    lab = rpc("exactly-once", timeout=150, rate=4)
     calling(lab)
     lab.do(f"crash {where}")
     assert lab.until_ended("server") == "signal SIGKILL"
@@ -246,7 +239,7 @@ def test_exactly_once_survives_the_servers_death_wherever_it_comes(rpc: Open, wh
 
 def test_a_history_in_memory_dies_with_the_server(rpc: Open) -> None:
     """At-most-once is no promise across a crash: what the history in memory knew is gone."""
-    lab = rpc("at-most-once", timeout=150, tries=50)
+    lab = rpc("at-most-once", timeout=150, tries=1000, rate=4)
     calling(lab)
     lab.do("crash unanswered")
     lab.until_ended("server")
@@ -344,6 +337,7 @@ def test_a_foreign_client_gets_right_answers(rpc: Open, kind: int) -> None:
         assert foreign.ask(bytes(other)) == Reply(9, onc_rpc.RPC_MISMATCH, denied=True, low=2, high=2)
         assert foreign.ask(call(0)) == Reply(9)
     lab.until(lambda: counted(facts(lab), "refused GARBAGE_ARGS") >= 2)
+    assert "server refused a call: " in caption(lab.lab.state, "en")
 
 
 def test_noise_truncated_records_and_floods_leave_the_server_in_service(rpc: Open) -> None:
@@ -359,12 +353,19 @@ def test_noise_truncated_records_and_floods_leave_the_server_in_service(rpc: Ope
         huge = many.enter_context(Foreign(port, socket.SOCK_STREAM))
         huge.socket.send(b"\xff\xff\xff\xff" + bytes(100))
         lab.until(lambda: counted(facts(lab), "refused oversized record"))
+        lab.until(lambda: "record that claims more than 65,507 bytes" in caption(lab.lab.state, "en"))
+        cut.socket.shutdown(socket.SHUT_WR)
+        lab.until(lambda: "in the midst of a record" in caption(lab.lab.state, "en"))
+        noisy.socket.send(b"noise")
+        lab.until(lambda: "5 bytes that are no call came to server" in caption(lab.lab.state, "en"))
+        assert noisy.ask(call(0)) == Reply(9)
         with contextlib.suppress(ConnectionResetError):  # data that nobody read: a reset, not an end of file
             assert huge.socket.recv(1) == b""
         for _ in range(90):
             flood = many.enter_context(Foreign(port, socket.SOCK_STREAM))
         assert flood.ask(call(0)) == Reply(9)
         lab.until(lambda: counted(facts(lab), "too many connections") >= 20)
+        lab.until(lambda: "the oldest one makes room" in caption(lab.lab.state, "en"))
     calling(lab)
     assert lab.process("server").exited is None
 
@@ -391,12 +392,22 @@ def test_a_client_that_never_reads_is_left(rpc: Open) -> None:
 
 
 def test_tcp_carries_the_same_calls_and_a_broken_connection_is_mended(rpc: Open) -> None:
-    lab = rpc("exactly-once", transport="tcp", timeout=150)
+    lab = rpc("exactly-once", transport="tcp", timeout=500, rate=4)
     calling(lab)
     lab.do("drop reply")
-    lab.until(lambda: met(lab).get("believes") == "done")
-    assert (met(lab)["ran"], met(lab)["committed"]) == (1, 1)
+    lab.until(
+        lambda: (hit(lab).get("believes"), hit(lab).get("ran"), hit(lab).get("committed")) == ("done", 1, 1),
+    )
     assert lab.count("client", "connect") >= 2
+
+
+def test_at_most_once_over_tcp_knows_a_client_that_had_to_connect_again(rpc: Open) -> None:
+    lab = rpc("at-most-once", transport="tcp", timeout=500, tries=3, rate=4)
+    calling(lab)
+    lab.do("drop reply")
+    lab.until(lambda: hit(lab).get("believes") == "unknown" and hit(lab)["suppressed"])
+    assert (hit(lab)["ran"], hit(lab)["sent"]) == (1, 3)
+    assert lab.count("client", "connect") >= 2, "the link has broken the connection"
 
 
 @pytest.mark.skipif(shutil.which("ss") is None, reason="no ss(8) on this machine")
@@ -425,13 +436,15 @@ def test_the_same_procedure_costs_more_the_farther_away_it_is(rpc: Open) -> None
 
 def test_orders_that_make_no_sense_are_refused_in_one_line(rpc: Open) -> None:
     lab = rpc("maybe", rate=1)
-    for order in ("drop everything", "drop reply 0", "drop 101%", "crash sometime", "move nowhere", "drop reply 1 2"):
+    for order in ("drop everything", "drop reply 0", "drop 101%", "crash sometime", "move", "drop reply 1 2"):
         said = lab.do(order)
         assert said.startswith("refused"), order
         assert "\n" not in said
     assert lab.do("drop 30%").startswith("done")
     assert lab.do("drop 0%").startswith("done")
+    assert "nobody here would find the server again" in lab.do("move")
     other = rpc("fixed-port", rate=1)
+    assert other.do("move nowhere").startswith("refused: move nowhere: a port")
     assert "there is no link" in other.do("drop reply")
 
 
@@ -441,8 +454,40 @@ def test_a_port_in_use_or_forbidden_is_told(rpc: Open) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match="EADDRINUSE"):
             rpc("fixed-port", server=port)
+    free = ports.planned_port()
+    ports.give_back(free)
     with pytest.raises(UsageError, match="a port of its own"):
-        rpc("matchmaker", server=45_123, port=45_123)
+        rpc("matchmaker", server=free, port=free)
+
+
+def test_laboratories_that_are_opened_at_once_have_each_its_own_ports(rpc: Open) -> None:
+    """Neither server has taken its port when the next one is planned."""
+    labs = [rpc("fixed-port", rate=5) for _ in range(3)]
+    served = [given_of(lab)["server"] for lab in labs]
+    assert len(set(served)) == 3
+    for lab in labs:
+        calling(lab)
+        assert udp_port(lab) == given_of(lab)["server"]
+        assert lab.process("server").exited is None
+
+
+def test_a_server_moves_only_where_it_may_and_stays_in_service(rpc: Open) -> None:
+    lab = rpc("fixed-port", rate=5)
+    calling(lab)
+    at = udp_port(lab)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        assert f"another program has TCP port {port}" in lab.do(f"move {port}")
+    assert lab.do(f"move {at}") == f"refused: move {at}: the server is there"
+    assert (lab.process("server").exited, udp_port(lab)) == (None, at)
+    elsewhere = ports.planned_port()
+    ports.give_back(elsewhere)
+    assert lab.do(f"move {elsewhere}") == f"done: the server moves from port {at} to {elsewhere}"
+    lab.until(lambda: udp_port(lab) == elsewhere)
+    assert lab.do("move") == f"done: the server moves from port {elsewhere} to {at}"
+    lab.until(lambda: udp_port(lab) == at)
+    calling(lab, 3)
 
 
 def test_a_machine_without_ipv4_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -467,7 +512,7 @@ def test_a_held_link_looks_like_a_slow_server_and_unblock_releases_it(rpc: Open)
 
 
 def test_the_session_can_be_stepped_call_by_call(rpc: Open) -> None:
-    lab = rpc("maybe", rate=0)
+    lab = rpc("maybe", rate=0, timeout=60_000)
     calling(lab)
     lab.do("hold client")
     lab.until_state("client", "held")

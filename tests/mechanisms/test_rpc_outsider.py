@@ -135,7 +135,7 @@ def test_tshark_decodes_every_packet_and_warns_of_none(rpc: Open, tmp_path: Path
     given, file = given_of(lab), tmp_path / "lo.pcapng"
     ports = f"port {given['port']} or port {given['server']}"
     capture = subprocess.Popen(
-        ["tshark", "-i", "lo", "-f", ports, "-w", str(file), "-a", "duration:20"],
+        ["tshark", "-i", "lo", "-f", ports, "-w", str(file), "-a", "duration:200"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -147,14 +147,14 @@ def test_tshark_decodes_every_packet_and_warns_of_none(rpc: Open, tmp_path: Path
                 break
         if "Capturing on" not in line:
             pytest.skip(f"tshark may not capture here: {line.strip()}")
-        waited(file.exists, 10)
+        waited(file.exists, 60)
         calling(lab, 3)
         before = lab.count("client", "send")
         lab.until(lambda: lab.count("client", "send") > before + 40, 15)
-        waited(lambda: file.stat().st_size > 8000, 15)
+        waited(lambda: file.stat().st_size > 8000, 60)
     finally:
         capture.terminate()
-        capture.communicate(timeout=20)
+        capture.communicate(timeout=60)
     options = ["-o", "rpc.dissect_unknown_programs:TRUE"]
     for port in (given["port"], given["server"]):
         options += ["-d", f"{transport}.port=={port},rpc"] if transport == "tcp" else []

@@ -1,7 +1,7 @@
 """The link's road, the server's history and ledger, and what is remembered of calls: pure parts of rpc."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipctui.mechanisms.rpc.history import Clients, History, newer
@@ -92,6 +92,7 @@ def test_nothing_passes_a_cut_link() -> None:
     assert cut.due(1) == []
 
 
+@settings(max_examples=20)  # each one takes 2,000 packets
 @given(st.integers(0, 10_000))
 def test_shares_are_about_what_was_asked_for(share: int) -> None:
     lossy = road(lost=share)

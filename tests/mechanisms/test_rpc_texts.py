@@ -143,6 +143,35 @@ def test_the_caption_of_data_representation(xdr: bool, language: str) -> None:
     assert len(wrapped(said, 78, 9)) <= 3
 
 
+@pytest.mark.parametrize(
+    ("kind", "receiver", "raw", "read", "english", "korean"),
+    [
+        ("struct", "big64", bytes(24), "{1, 512}", "their order is not agreed on", "순서의 약속"),
+        ("struct", "little32", bytes(24), "{1, 2, 1, 1, 0} (+4 bytes)", "where each member lies is not", "자리의 약속"),
+        ("string", "big64", b"Hello\0", "'Hello'", "single bytes have no order", "순서가 없고"),
+        ("int32", "little64", b"\1\0\0\0", "1", "both lay this value out alike", "배치가 같으니"),
+    ],
+)
+def test_the_caption_says_what_differs_between_two_machines(
+    kind: str, receiver: str, raw: bytes, read: str, english: str, korean: str
+) -> None:
+    value = "Hello" if kind == "string" else "1"
+    facts = {"kind": kind, "value": value, "sender": "little64", "receiver": receiver, "port": 1, "xdr": False}
+    records = [Channel(1, "agreement", type="agreement", facts=facts), event(2, "arrived", "r", raw=raw)]
+    state = fold(LabState(), [*records, event(3, "read", "r", raw=read.encode())], XDR.reduce)
+    for language, wanted in (("en", english), ("ko", korean)):
+        said = catalogue.caption("xdr")(state, language)
+        assert wanted in said
+        assert len(wrapped(said, 78, 9)) <= 3
+
+
+IN_USE = "another program has UDP port 30501 (EADDRINUSE; `ss -lunp -ltnp` says which); take another"
+NOT_YOURS = (
+    "ports below 1024 are not for every user (EACCES; /proc/sys/net/ipv4/ip_unprivileged_port_start says 1024); "
+    "take a higher one"
+)
+
+
 def test_why_a_process_sleeps_and_what_comes_of_orders_are_translated() -> None:
     for said in (
         "no reply yet",
@@ -150,10 +179,64 @@ def test_why_a_process_sleeps_and_what_comes_of_orders_are_translated() -> None:
         "no packet on the road",
         "the next reply",
         "the first reply of each of the next 4 calls",
-        "the server moves from port 30500 to another",
+        "the server moves from port 30500 to 30501",
+        "move 30500: the server is there",
+        "move: nobody here would find the server again; the variants fixed-port and matchmaker are about that",
+        f"move 30501: {IN_USE}",
+        f"move 7: {NOT_YOURS}",
     ):
         assert is_translated("ko", said)
         assert HANGUL.search(in_language("ko", said))
+
+
+def end(process: str, fd: int, local: int, peer: int = 0, protocol: str = "udp") -> Channel:
+    """A socket of rpc, as the observer tells it."""
+    facts = {"process": process, "fd": fd, "protocol": protocol, "local": f"127.0.0.1:{local}", "unsent": 0}
+    facts |= {"peer": f"127.0.0.1:{peer}" if peer else "*", "state": "CLOSE", "taken": 0, "drops": 0}
+    return Channel(1, f"socket:[{process}{fd}]", type="socket", facts=facts)
+
+
+SERVER = (end("server", 4, 54689), end("server", 5, 54689, protocol="tcp"))
+
+
+@pytest.mark.parametrize(
+    ("variant", "ends", "cards"),
+    [
+        (
+            "maybe",
+            (*SERVER, end("link", 3, 50981), end("link", 4, 41923), end("client", 3, 37668, 50981)),
+            {"client": "3 :37668 ▸ link:50981", "link": "3 udp :50981 +1", "server": "4 udp, 5 tcp :54689"},
+        ),
+        (
+            "fixed-port",
+            (*SERVER, end("server", 6, 54689, 40000, "tcp"), end("client", 3, 37668, 54689)),
+            {"client": "3 :37668 ▸ server:54689", "server": "4 udp, 5 tcp :54689 +1"},
+        ),
+        ("maybe", tuple(end("link", fd, 50000 + fd) for fd in range(3, 12)), {"link": "3 udp :50003 +8"}),
+    ],
+)
+def test_a_card_tells_its_sockets_whole_and_counts_the_rest(
+    variant: str, ends: tuple[Channel, ...], cards: dict[str, str]
+) -> None:
+    roles = ("client", "link", "server") if variant == "maybe" else ("client", "server")
+    state = fold(LabState(), [Header("rpc", variant, {}), *(Process(0, role, 1, "started") for role in roles), *ends])
+    picture = catalogue.pane("rpc").draw(state, View(), 80, 24).text()
+    for text in cards.values():
+        assert f"│{text}" in picture or f"┃{text}" in picture, picture
+    assert not re.search(r":\d+…", picture)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_what_the_fixed_client_believes_is_in_sight_at_80_columns(language: str) -> None:
+    roles = ("client", "server", "matchmaker", "fixed")
+    records = [Header("rpc", "matchmaker", {}), *(Process(0, role, 1, "started") for role in roles)]
+    records += [*SERVER, end("matchmaker", 3, 30111), event(1, "registered", "server", 54689)]
+    records += [event(1, "looked up", "client", 54689), event(1, "deposit", "fixed"), event(2, "sent", "fixed")]
+    records += [event(3, "believes failed", "fixed")]
+    picture = catalogue.pane("rpc").draw(fold(LabState(), records, RPC.reduce), View(language=language), 80, 24).text()
+    line = next(line for line in picture.splitlines() if "GETPORT ▸ 54689" in line)
+    assert ("believes FAILED" if language == "en" else "생각: 실패") in line
+    assert "…" not in line
 
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
@@ -204,6 +287,13 @@ def test_what_the_number_keys_do_is_a_command_that_exists(name: str) -> None:
         for offer in catalogue.pane(name).offers:
             if offer.command is not None and (said := offer.command(state, View())):
                 check(said, MECHANISMS[name].commands)
+
+
+def test_the_server_is_moved_only_where_somebody_could_find_it() -> None:
+    offer = next(offer for offer in catalogue.pane("rpc").offers if offer.key == "9")
+    assert offer.command is not None
+    said = {variant.name: offer.command(after(variant.name), View()) for variant in RPC.variants}
+    assert {name for name, order in said.items() if order} == {"fixed-port", "matchmaker"}
 
 
 def test_the_programs_of_all_parts_are_listed_and_their_lines_are_right() -> None:

@@ -5,12 +5,14 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import posix_ipc
 import pytest
 
 from ipctui.lab.fold import key
 from ipctui.trace.records import Count
 from tests.lab.conftest import Bench, Open
 from tests.mechanisms.segments import laboratories, segment
+from tests.mechanisms.stepping import held, stepped_to
 
 pytestmark = pytest.mark.real
 
@@ -84,7 +86,8 @@ def counts(lab: Bench, role: str) -> tuple[Count, ...]:
 
 @variants
 def test_a_text_is_injected_or_refused_with_its_reason(shm: Open, variant: str) -> None:
-    lab, role = running(shm, variant)
+    # Slow, so that no other message soon takes the slot that the text has been in.
+    lab, role = running(shm, variant, **({"rate": 1} if variant in SENDS else {}))
     outcome = lab.do(f"inject {role} hello there")
     if variant not in SENDS:
         assert outcome.startswith("refused: ")
@@ -200,7 +203,7 @@ def test_processes_are_added_where_they_make_sense_and_removed(shm: Open, varian
 def test_the_descriptor_is_closed_and_the_mapping_stays(shm: Open, variant: str) -> None:
     lab, role = running(shm, variant)
     name, pid = key(role, None), lab.process(role).pid
-    assert [row.end for row in lab.process(role).descriptors] == ["read-write"]
+    lab.until(lambda: [row.end for row in lab.process(role).descriptors] == ["read-write"], 10, "its descriptor told")
     assert not lab.do(f"close {role}").startswith("refused")
     lab.until(lambda: [row.end for row in lab.process(role).descriptors] == ["read-write closed"], 10, "the closed end")
     assert segment(lab).object not in {
@@ -220,5 +223,32 @@ def test_the_switch_and_the_post_are_refused_where_they_mean_nothing(shm: Open, 
     if variant != "race":
         assert lab.do("lock on") == "refused: lock: only the variant race has this switch"
     assert lab.do("post").startswith("refused: post")
+    assert lab.do("unlink another").startswith("refused: unlink: ")
+    assert os.path.exists(segment(lab).object)
     assert lab.do("unlink").startswith("done")
     assert not os.path.exists(segment(lab).object)
+
+
+@pytest.mark.parametrize("base", ["producer", "consumer"])
+def test_who_is_removed_first_gives_back_what_it_has_taken(shm: Open, base: str) -> None:
+    lab = shm("many", rate=0)
+    leaver = f"{base}2"
+    lab.until(lambda: lab.count(leaver, "sem_post") > 10, 10, "everybody at work")
+    held(lab, leaver, seconds=10)
+    stepped_to(lab, leaver, "load")  # the mutex in its hand, and a slot that only its last post gives to the others
+    assert lab.do(f"remove {leaver}").startswith(("done", "pending"))
+    assert lab.until_ended(leaver, 10) == "status 0"
+    for role in ("producer1", *(["producer2"] if base == "consumer" else [])):
+        held(lab, role, seconds=10)
+        stepped_to(lab, role, "sem_getvalue")
+    lab.until(lambda: segment(lab).used == 0 and lab.is_in("consumer1", "blocked", "sem_wait"), 10, "an empty ring")
+    assert {name: value(lab, name) for name in ("empty", "full", "mutex")} == {"empty": 7, "full": 0, "mutex": 1}
+
+
+def value(lab: Bench, name: str) -> int:
+    """A semaphore's value, read by an outsider."""
+    semaphore = posix_ipc.Semaphore(f"/{Path(segment(lab).object).name}.{name}")
+    try:
+        return int(semaphore.value)
+    finally:
+        semaphore.close()

@@ -2,7 +2,7 @@
 
 from ipctui.mechanisms.shm.channel import name_error
 from ipctui.mechanisms.shm.facts import kernel_calls, lost_updates, processor_share, reduce, summary
-from ipctui.trace.records import Call, Channel, Count, Counters
+from ipctui.trace.records import Access, Call, Channel, Count, Counters, Process
 
 SEGMENT = "/dev/shm/ring"
 
@@ -43,6 +43,20 @@ def test_the_last_counts_of_the_dead_are_kept() -> None:
 def test_a_counter_that_was_there_before_begins_where_it_stood() -> None:
     facts = reduce({}, [Channel(0, SEGMENT, facts={"counter": 103, "base": 100, "stores": {"1": 3}})])
     assert summary(facts, {})["lost_updates"] == 0
+
+
+def test_what_an_adder_loaded_is_known_however_much_others_load_since() -> None:
+    def load(role: str, value: int, offset: int = 0) -> Access:
+        return Access(role, 1, "load", SEGMENT, offset, value, 0, 1)
+
+    facts = reduce({}, [measured(4, p1=5)])
+    others = [load("adder2", value) for value in range(1000)]
+    facts = reduce(facts, [load("adder1", 7), load("adder1", 3, 64), *others])
+    assert facts["loaded"] == {"adder1": 7, "adder2": 999}
+    assert reduce(facts, [Process(9, "adder1", 5, "started")])["loaded"] == {"adder2": 999}, (
+        "another has loaded nothing"
+    )
+    assert "loaded" not in reduce({}, [load("consumer", 1)]), "a ring's first word is no counter"
 
 
 def test_only_a_lock_with_eownerdead_is_a_recovery() -> None:

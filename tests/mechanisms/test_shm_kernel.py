@@ -19,6 +19,7 @@ from ipctui.mechanisms.shm.caption import caption
 from ipctui.mechanisms.shm.facts import kernel_calls
 from tests.lab.conftest import Bench, Open, waited
 from tests.mechanisms.segments import hold_without_mutex, laboratories, segment, word
+from tests.mechanisms.stepping import held, stepped, stepped_to
 
 pytestmark = pytest.mark.real
 
@@ -119,20 +120,20 @@ def test_strace_sees_the_futex_calls_that_the_trace_counts_with_semaphores(shm: 
 @pytest.mark.strace
 @pytest.mark.skipif(shutil.which("strace") is None, reason="no strace on this machine")
 def test_strace_sees_no_futex_while_nobody_must_sleep(shm: Open, tmp_path: Path) -> None:
-    lab = shm("semaphores", rate=0, slots=64)
-    lab.until(lambda: lab.count("consumer", "sem_post") > 5, 10)
+    # The producer is done before the consumer begins, so that nobody is there to be woken.
+    lab = shm("semaphores", rate=0, slots=64, messages=50, start="held")
+    lab.do("release producer")
+    assert lab.until_ended("producer", 10) == "status 0"
     hold_without_mutex(lab, "consumer")
-    lab.until(lambda: (segment(lab).used or 0) > 55 and lab.is_in("producer", "blocked", "sem_wait"), 10)
-    assert lab.is_in("consumer", "held")
-    lab.do("hold producer")
-    full, posts = segment(lab).used or 0, lab.count("consumer", "sem_post")
+    lab.until(lambda: segment(lab).used == 50, 10, "fifty items")
+    posts = lab.count("consumer", "sem_post")
     strace = Strace(tmp_path, [lab.process("consumer").pid])
     lab.do("release consumer")
     lab.until(lambda: segment(lab).used == 0 and lab.is_in("consumer", "blocked", "sem_wait"), 20, "an empty ring")
     futexes = [line for _, line in strace.detach() if line.startswith("futex(") and "PRIVATE" not in line]
-    assert lab.count("consumer", "sem_post") >= posts + 2 * full - 2
-    # It wakes the producer, which is held then, takes all that there is, and sleeps itself.
-    assert 1 <= len(futexes) <= 3, futexes
+    assert lab.count("consumer", "sem_post") == posts + 2 * 50
+    # A hundred waits and a hundred posts without the kernel; then it finds the ring empty and sleeps.
+    assert len(futexes) == 1, futexes
 
 
 # A program of somebody else's.
@@ -214,7 +215,7 @@ def test_cut_by_a_stranger_the_held_go_on_until_they_touch_it(shm: Open) -> None
     lab.until(lambda: segment(lab).facts["size"] == 0, 10)
     assert "SIGBUS" in (segment(lab).refused or "")
     for language in ("en", "ko"):
-        assert "SIGBUS" in caption(lab.lab.state, language)
+        lab.until(lambda: "SIGBUS" in caption(lab.lab.state, language), 10)  # noqa: B023
     assert all(process.exited is None for process in lab.lab.state.processes.values())
     lab.do("release all")
     lab.until(lambda: any(each.status == "signal SIGBUS" for each in lab.lab.state.processes.values()), 10)
@@ -233,8 +234,13 @@ def test_removed_by_a_stranger_the_mappings_go_on_and_a_new_one_of_the_name_is_a
     try:
         lab.until(lambda: segment(lab).facts["replaced"], 10)
         assert segment(lab).facts["inode"] == inode
-        assert "another segment" in caption(lab.lab.state, "en")
+        lab.until(lambda: "another segment" in caption(lab.lab.state, "en"))
         assert caption(lab.lab.state, "ko") != caption(lab.lab.state, "en")
+        # Whoever started now would open the stranger's, and cut it to its own size.
+        for command in ("restart consumer", "restart producer"):
+            assert lab.do(command).startswith(f"refused: another segment has the name {path} now")
+        assert Path(path).read_bytes() == b"another"
+        assert all(process.exited is None for process in lab.lab.state.processes.values())
     finally:
         os.unlink(path)
 
@@ -310,15 +316,15 @@ def test_a_full_dev_shm_is_told_before_and_after_and_the_lab_goes_on() -> None:
 def test_the_bytes_lit_are_those_that_an_outsider_saw_change(shm: Open) -> None:
     lab = shm("semaphores", rate=4)
     lab.until(lambda: lab.count("consumer", "sem_post") > 0, 10)
-    lab.do("hold producer")
-    lab.until_state("producer", "held", seconds=10)
-    lab.until_state("consumer", "blocked", "sem_wait", 10)
+    held(lab, "producer", seconds=10)
+    stepped_to(lab, "producer", "load")
+    lab.until(lambda: segment(lab).used == 0 and lab.is_in("consumer", "blocked", "sem_wait"), 10)
     before = Path(segment(lab).object).read_bytes()
+    lab.until(lambda: bytes.fromhex(segment(lab).head) == before, 10, "the pane's bytes before")
     fresh = {offset: at for offset, _, at in segment(lab).facts["fresh"]}
     slot = word(lab, 0)
-    while not lab.is_in("producer", "held", "sem_post"):
-        lab.do("step producer")
-        lab.until(lambda: lab.is_in("producer", "held"), 10)
+    stepped(lab, "producer")
+    stepped_to(lab, "producer", "sem_post")
     after = Path(segment(lab).object).read_bytes()
     lab.until(lambda: bytes.fromhex(segment(lab).head) == after, 10, "the pane's bytes")
     changed = {at for at in range(len(before)) if before[at] != after[at]}

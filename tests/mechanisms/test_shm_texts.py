@@ -15,7 +15,8 @@ from ipctui.mechanisms.shm import channel
 from ipctui.mechanisms.shm.caption import caption
 from ipctui.mechanisms.shm.pane import PANE
 from ipctui.mechanisms.shm.words import reason, worded
-from ipctui.trace.records import Access, Before, Channel, Event, Header, Settings, State
+from ipctui.trace.records import Access, Before, Call, Channel, Event, Header, Settings, State
+from ipctui.widgets.program import current_line
 from ipctui.widgets.view import View
 
 FOLDER = Path(channel.__file__).parent
@@ -127,7 +128,7 @@ SITUATIONS = {
             {"counter": 50, "base": 0},
             ProcessState("adder1", 1, state=State(0, "adder1", 1, "held", Before("store"))),
         ),
-        calls=(Access("adder1", 1, "load", "/dev/shm/ring", 0, 7, 0, 1),),
+        facts={"loaded": {"adder1": 7}},
     ),
     "asleep, its waker held": on(
         RING, asleep("producer", "sem_wait", "mutex is 0: consumer has it", "consumer"), held("consumer")
@@ -234,3 +235,12 @@ def test_what_has_no_line_is_a_key_away_and_the_frame_says_so(size: tuple[int, i
     text = "\n".join("".join(part for part, _ in row) for row in enlarged.rows)
     assert all(f"{row['start']:x}-{row['end']:x}" in text for row in mapped)
     assert ("system calls" if language == "en" else "시스템 콜") in text
+
+
+def test_the_listing_follows_loads_and_stores_of_who_runs() -> None:
+    spinning = ProcessState("consumer", 7, state=State(0, "consumer", 7, "running"))
+    mapped = Call("consumer", 7, "mmap", "mmap", "", 0, 1, 2, line=10)
+    load = Access("consumer", 7, "load", "/dev/shm/ring", 0, 3, 3, 4, line=20)
+    others = Access("producer", 8, "store", "/dev/shm/ring", 0, 3, 5, 6, line=30)
+    state = replace(of(SEGMENT, spinning), calls=(mapped, load, others))
+    assert current_line(state, spinning) == 20

@@ -8,6 +8,7 @@ import pytest
 
 from tests.lab.conftest import Open
 from tests.mechanisms.laboratories import Laboratories
+from tests.mechanisms.segments import hold_without_mutex
 
 pytestmark = pytest.mark.real
 
@@ -33,9 +34,9 @@ def test_both_of_a_deadlock_in_open_tell_what_they_open(bench: Open, tmp_path: P
 
 def test_who_waits_for_a_semaphore_tells_which(bench: Open) -> None:
     lab = bench("shm", "semaphores")
-    lab.until_state("consumer", "blocked", "sem_wait")
-    lab.do("hold consumer")
-    state = lab.until_state("producer", "blocked", "sem_wait")
+    hold_without_mutex(lab, "consumer")
+    lab.until(lambda: lab.is_in("producer", "blocked", "sem_wait") and "empty" in (lab.state("producer").reason or ""))
+    state = lab.state("producer")
     assert state.before is not None
     assert state.before.args.endswith('.empty"')
     assert Path("/dev/shm", "sem." + state.before.args.strip('"/')).exists()

@@ -99,7 +99,7 @@ def test_where_loopback_or_multicast_is_missing_it_is_said_and_paths_still_work(
     def chosen(variant: str) -> str:
         return choose(Namespace(mechanism="socket", variant=variant, settings=[])).variant.name
 
-    monkeypatch.setattr(module, "_no_loopback", lambda: "no socket on 127.0.0.1 here: Cannot assign requested address")
+    monkeypatch.setattr(module, "no_loopback", lambda: "no socket on 127.0.0.1 here: Cannot assign requested address")
     for variant in ("tcp", "udp", "multicast", "echo"):
         with pytest.raises(UsageError, match=r"no socket on 127\.0\.0\.1 here.*unix-stream and unix-seqpacket need no"):
             chosen(variant)
@@ -115,7 +115,7 @@ def test_what_the_machine_lacks_is_said_of_each_variant(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert CHANNEL.unavailable() is None
-    monkeypatch.setattr(module, "_no_loopback", lambda: "no socket on 127.0.0.1 here")
+    monkeypatch.setattr(module, "no_loopback", lambda: "no socket on 127.0.0.1 here")
     assert CHANNEL.unavailable() is None, "at a path there is still something to see"
     lacking = {variant.name: CHANNEL.lacks(variant) for variant in CHANNEL.variants}
     assert {name for name, why in lacking.items() if why is None} == {"unix-stream", "unix-seqpacket"}
@@ -183,7 +183,8 @@ def test_memory_keeps_sizes_ends_and_exact_counts() -> None:
     )
     memory.add(Counters(9, "server", 8, rows))
     memory.add(Counters(10, "server", 8, rows))
-    memory.add(Channel(11, "socket:[9]", facts={"drops": 41}))
+    memory.add(Channel(11, "socket:[9]", facts={"drops": 41, "protocol": "udp"}))
+    memory.add(Channel(11, "socket:[8]", facts={"drops": 3, "protocol": "tcp"}))  # sent again: nothing is lost
     found = memory.facts()
     assert found["sends"]["client"] == list(range(12, 20))
     assert found["news"]["client"]["what"] == "ECONNRESET"

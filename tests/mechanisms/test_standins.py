@@ -339,7 +339,7 @@ def test_listings_fit(name: str, variant: str) -> None:
 def test_listings_compile_without_a_warning(name: str, variant: str) -> None:
     path = FOLDERS[name] / "listing" / f"{variant}.c"
     command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -13,13 +13,14 @@ from tests.mechanisms.cells import (
     RECEIVERS,
     SENDERS,
     Open,
+    between,
     channel,
     done,
     drained,
-    kernel_letter,
     opened,
     quick,
     settled,
+    until_asleep,
     until_offered,
 )
 
@@ -34,24 +35,45 @@ def cells() -> Iterator[Open]:
 def test_the_mailbox_takes_its_capacity_and_not_one_more(cells: Open) -> None:
     lab = quick(cells, "bounded", capacity=3)
     until_offered(lab, 3)
-    lab.do("hold receiver")
-    lab.until_state("bb/sender", "blocked", "mq_send")
+    hold_receivers(lab)
     lab.until(lambda: all(channel(lab, cell).used == 3 for cell in CELLS))
-    lab.until(lambda: done(lab, "nn/sender").refused > 5)
+    for cell in ("bb", "bn"):
+        until_asleep(lab, f"{cell}/sender", "mq_send")
+    before = {cell: done(lab, f"{cell}/sender").refused for cell in ("nb", "nn")}
+    lab.until(lambda: all(done(lab, f"{cell}/sender").refused > before[cell] + 5 for cell in before))
     assert all(channel(lab, cell).used == 3 for cell in CELLS)
+
+
+@pytest.mark.parametrize(("name", "call"), [("bb/sender", "mq_send"), ("nn/receiver", "mq_receive")])
+def test_an_end_of_a_mailbox_that_is_closed_ends_its_program_with_ebadf(cells: Open, name: str, call: str) -> None:
+    lab = quick(cells, "bounded")
+    until_offered(lab, 2)
+    cell, _, role = name.partition("/")
+    assert lab.do(f"close {name} 3").startswith("done")
+    assert lab.until_ended(name) == "status 1"
+    lab.until(lambda: bool(lab.events("failed")))
+    (failed,) = lab.events("failed")
+    assert (failed.cell, failed.process, failed.data["call"], failed.data["errno"]) == (cell, role, call, "EBADF")
+    before = done(lab, "bn/receiver").received
+    lab.until(lambda: done(lab, "bn/receiver").received > before + 3, what="the other cells go on")
+
+
+def hold_receivers(lab: Bench) -> None:
+    """Hold them, and wait until they are: one that was asleep takes a message more."""
+    lab.do("hold receiver")
+    lab.until(lambda: all(lab.is_in(name, "held") for name in RECEIVERS), 10, "all receivers held")
 
 
 def test_a_blocking_write_stands_half_written_and_a_non_blocking_one_returns_a_short_count(cells: Open) -> None:
     lab = cells("pipe", rate=20, receive=40)
     until_offered(lab, 2)
-    lab.do("hold receiver")
-    state = lab.until_state("bb/sender", "blocked", "write")
+    hold_receivers(lab)
+    until_asleep(lab, "bb/sender", "write")
     lab.until(lambda: lab.state("bb/sender").progress is not None)
     written, size = lab.state("bb/sender").progress or (0, 0)
     assert size == 6000
     assert 0 < written < size
     assert channel(lab, "bb").used is not None
-    assert kernel_letter(state.pid) == "S"
     lab.until(lambda: any(is_short(call) for call in lab.calls("sender", "write") if call.cell == "nn"))
     lab.do("release receiver")
     short = next(call for call in lab.calls("sender", "write") if call.cell == "nn" and is_short(call))
@@ -72,11 +94,10 @@ def parts(lab: Bench, message: str) -> list[Call]:
 def test_the_growing_queue_never_lets_a_sender_sleep_and_gives_its_memory_back(cells: Open) -> None:
     lab = quick(cells, "unbounded", rate=1000, receive=0)
     until_offered(lab, 20)
-    lab.do("hold receiver")
-    small = channel(lab, "bb").facts["resident"]
+    hold_receivers(lab)
     lab.until(lambda: (channel(lab, "bb").used or 0) > 500, 15)
     full = channel(lab, "bb").facts["resident"]
-    assert full > small + 20_000
+    assert full > 500 * 64, "a message of 64 bytes takes at least as much"
     path = channel(lab, "bb").object
     assert os.stat(path).st_blocks * 512 >= full
     drained(lab)
@@ -88,10 +109,11 @@ def test_the_growing_queue_never_lets_a_sender_sleep_and_gives_its_memory_back(c
 
 def test_the_growing_queue_refuses_at_its_limit_and_says_so(cells: Open) -> None:
     lab = cells("unbounded", rate=0, receive=0, limit=1)
-    lab.do("hold receiver")
-    lab.until(lambda: all(done(lab, name).refused > 0 for name in SENDERS), 15)
-    lab.do("hold sender")
-    lab.until(lambda: all(lab.is_in(name, "held") for name in SENDERS))
+    hold_receivers(lab)
+    before = {name: done(lab, name).refused for name in SENDERS}
+    lab.until(lambda: all(done(lab, name).refused > before[name] for name in SENDERS), 15)
+    between(lab)
+    lab.until(lambda: all(channel(lab, cell).used == channel(lab, cell).facts["limit"] for cell in CELLS))
     for cell in CELLS:
         now = channel(lab, cell)
         assert now.used == now.facts["limit"]

@@ -3,14 +3,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from ipctui.trace.ring import HEADER_SIZE, RECORD, RECORD_SIZE, SLOTS, RingReader, create_ring, key_of
 from ipctui.worker.journal import Journal
-
-# A busy machine is slow: that is no property of the code.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 WRITE = key_of(2, 4, 1)
 

@@ -97,18 +97,24 @@ def test_an_unknown_kind_keeps_its_time() -> None:
         ({}, "an object with a kind"),
         ({"kind": 5}, "an object with a kind"),
         ({"kind": "lost", "t": 1, "count": 2}, "lost: why is missing"),
-        ({"kind": "lost", "t": True, "count": 2, "why": "x"}, "lost: t: int expected, not bool"),
-        ({"kind": "lost", "t": 1.0, "count": 2, "why": "x"}, "lost: t: int expected, not float"),
-        ({"kind": "settings", "t": 1, "process": "p", "held": 1, "rate": 0, "size": 1}, "held: bool expected, not int"),
-        ({"kind": "settings", "t": 1, "process": "p", "held": True, "rate": "0", "size": 1}, "rate: number expected"),
+        ({"kind": "lost", "t": True, "count": 2, "why": "x"}, "lost: t: a whole number is needed, not true or false"),
+        ({"kind": "lost", "t": 1.0, "count": 2, "why": "x"}, "lost: t: a whole number is needed, not a fraction"),
+        (
+            {"kind": "settings", "t": 1, "process": "p", "held": 1, "rate": 0, "size": 1},
+            "held: true or false is needed, not a whole number",
+        ),
+        (
+            {"kind": "settings", "t": 1, "process": "p", "held": True, "rate": "0", "size": 1},
+            "rate: a number is needed, not text",
+        ),
         ({"kind": "state", "t": 1, "process": "p", "pid": 1, "state": "held", "progress": [1]}, "2 values are needed"),
         ({"kind": "state", "t": 1, "process": "p", "pid": 1, "state": "held", "before": {}}, "name is missing"),
-        ({"kind": "descriptors", "t": 1, "process": "p", "rows": "no"}, "rows: list expected, not str"),
+        ({"kind": "descriptors", "t": 1, "process": "p", "rows": "no"}, "rows: a list is needed, not text"),
         (
             {"kind": "descriptors", "t": 1, "process": "p", "rows": [{"fd": 3, "object": "o", "end": 5}]},
-            "descriptors: rows: end: str expected, not int",
+            "descriptors: rows: end: text is needed, not a whole number",
         ),
-        ({"kind": "event", "t": 1, "name": "x", "data": []}, "data: dict expected, not list"),
+        ({"kind": "event", "t": 1, "name": "x", "data": []}, "data: an object is needed, not a list"),
     ],
 )
 def test_the_error_says_what_is_wrong(body: Any, told: str) -> None:

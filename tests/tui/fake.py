@@ -17,6 +17,7 @@ from ipctui.tui.source import Source
 from ipctui.tui.themes import find_themes
 from ipctui.widgets.canvas import Canvas, Frame
 from ipctui.widgets.view import Offer, Pane, View
+from tests.lab.conftest import PATIENCE
 
 SECOND = 1_000_000_000
 THEMES, _ = find_themes()
@@ -181,9 +182,9 @@ def toasts(app: IpctuiApp) -> list[str]:
     return [notification.message for notification in app._notifications]
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     """Wait for a condition, and no longer than a deadline."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "the condition never came true"
         await pilot.pause()

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from ipctui.tui.app import BEAT, FRAME, IpctuiApp, start
+from tests.lab.conftest import PATIENCE
 from tests.tui.fake import (
     THEMES,
     Drawings,
@@ -187,7 +188,7 @@ raise SystemExit(start(make_app(source, beat=0.01)))
 def test_a_user_sees_no_traceback_unless_asked_for(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IPCTUI_TRACEBACK", wanted)
     monkeypatch.setenv("TEXTUAL_DRIVER", "textual.drivers.headless_driver:HeadlessDriver")
-    done = subprocess.run([sys.executable, "-c", _CRASH], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", _CRASH], capture_output=True, text=True, timeout=2 * PATIENCE)
     assert done.returncode == 1
     assert ("Traceback" in done.stderr) == bool(wanted)
     last = done.stderr.splitlines()[-1]

@@ -12,14 +12,15 @@ STYLES = THEMES["dark"].styles
 
 
 class Counting(LiveView):
-    """Notes which rows are painted."""
+    """Notes which rows are painted anew; the others are given out as they were."""
 
     def __init__(self) -> None:
         self.painted: list[int] = []
         super().__init__(STYLES)
 
     def render_line(self, y: int) -> Strip:
-        self.painted.append(y)
+        if y >= len(self._strips) or self._strips[y] is None:
+            self.painted.append(y)
         return super().render_line(y)
 
 

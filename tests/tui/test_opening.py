@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 
 from ipctui.lab.pairs import Models
+from ipctui.mechanisms import catalogue
 from ipctui.tui.app import IpctuiApp
 from ipctui.tui.opening import BLANK, Lobby, OpeningHelp, OpeningScreen, Rest
+from ipctui.tui.tiles import tile
+from ipctui.widgets.language import in_language
 from tests.lab.conftest import waited
-from tests.test_leaving import Session, session
+from tests.test_leaving import GONE_WITHIN, Session, session
 from tests.tui.fake import FakeCatalogue, FakeChannel, FakeSource, make_app, toasts, until
 
 
@@ -143,6 +146,20 @@ async def test_the_filter_leaves_what_fits_and_escape_drops_it() -> None:
         await until(pilot, lambda: opened.catalogue.opened == [("shm", None)])
 
 
+async def test_the_filter_finds_the_words_that_are_shown() -> None:
+    opened = Opened(language="ko")
+    async with opened.app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: "quit" in opened.text() or "끝내기" in opened.text())
+        real = tile(catalogue.channel("mailbox"), language="ko")
+        opened.screen._tiles.append(real)
+        about = in_language("ko", real.about)
+        assert about != real.about
+        opened.screen._filter = about[:6]
+        assert [each.name for each in opened.screen.shown] == ["mailbox"]
+        opened.screen._filter = real.about[:12]
+        assert [each.name for each in opened.screen.shown] == ["mailbox"]
+
+
 async def test_brackets_change_the_size_that_is_measured() -> None:
     opened = Opened()
     async with opened.app.run_test(size=(80, 24)) as pilot:
@@ -191,31 +208,31 @@ async def test_started_with_a_mechanism_m_lists_them_and_escape_stays() -> None:
 async def test_a_tile_that_stays_chosen_comes_alive_and_ends_when_another_is_chosen() -> None:
     opened = Opened(live=True)
     async with opened.app.run_test(size=(120, 36)) as pilot:
-        await until(pilot, lambda: "● live" in opened.text(), 20)
+        await until(pilot, lambda: "● live" in opened.text())
         assert [each.channel.name for each in opened.begun] == ["pipe"]
         assert opened.text().count("● live") == 1
         await until(pilot, lambda: opened.begun[0].ticks > 1)
         await pilot.press("right")
         await until(pilot, lambda: opened.begun[0].closed == 1)
-        await until(pilot, lambda: len(opened.begun) == 2, 20)
+        await until(pilot, lambda: len(opened.begun) == 2)
         assert opened.begun[1].channel.name == "shm"
         await pilot.press("enter")
         await until(pilot, lambda: opened.catalogue.opened == [("shm", None)])
         assert opened.begun[1].closed == 1, "two laboratories would disturb each other"
         await pilot.press("escape")
-        await until(pilot, lambda: len(opened.begun) == 3, 20)
+        await until(pilot, lambda: len(opened.begun) == 3)
     assert opened.begun[2].closed == 1
 
 
 async def test_a_tile_whose_laboratory_fails_keeps_its_recording() -> None:
     opened = Opened(live=True)
     async with opened.app.run_test(size=(120, 36)) as pilot:
-        await until(pilot, lambda: opened.begun, 20)
+        await until(pilot, lambda: opened.begun)
         opened.begun[0].fails = RuntimeError("gone")
         await until(pilot, lambda: opened.begun[0].closed == 1)
         opened.fails = True
         await pilot.press("right")
-        await until(pilot, lambda: opened.screen._alive._failed == {"pipe", "shm"}, 20)
+        await until(pilot, lambda: opened.screen._alive._failed == {"pipe", "shm"})
         assert "● live" not in opened.text()
         assert "recording" in opened.text()
 
@@ -241,11 +258,14 @@ def test_the_opening_screen_measures_opens_and_leaves_nothing_behind() -> None:
     with session(terminal=True) as one:
         _until_measured(one)
         os.write(one.master, b"\r")
+        # The tile that is chosen has such processes too: the pane is there when its header is.
+        waited(lambda: b"pipe \xc2\xb7 one-way" in one.received, 40, "the pipe's pane")
         waited(lambda: {"parent", "child"} <= _children(one), 40, "the pipe's processes")
+        workers = {*one.named("parent"), *one.named("child")}
         os.write(one.master, b"m")
-        waited(lambda: not {"parent", "child"} & _children(one), 40, "they are gone")
+        waited(lambda: not workers & {*one.living()}, 40, "they are gone, whatever the tile starts anew")
         os.write(one.master, b"q")
-        assert one.process.wait(20) == 0
+        assert one.process.wait(GONE_WITHIN) == 0
         one.assert_nothing_left("q")
         one.assert_terminal_usable("q")
 
@@ -256,7 +276,7 @@ def test_however_it_ends_the_measuring_process_goes_too(number: signal.Signals) 
     with session(terminal=True) as one:
         _until_measured(one)
         one.process.send_signal(number)
-        one.process.wait(20)
+        one.process.wait(GONE_WITHIN)
         one.assert_nothing_left(number.name)
         one.assert_terminal_usable(number.name)
 

@@ -21,6 +21,8 @@ from ipctui.tui.opening_words import LESSON, verdict
 from ipctui.tui.tiles import FOLDER, INSIDE, LARGEST, SHOWN, Miniature, Tile, tile
 
 SECOND = 1_000_000_000
+WAYS = ["spin", "semaphores", "pipe", "mailbox"]
+RATES = st.floats(1000, 1e7)
 SIZES = [(80, 24), (120, 36), (200, 60)]
 
 
@@ -114,6 +116,23 @@ def test_any_figures_make_sentences_in_both_languages(rates: dict[str, float]) -
         assert all(len(fitting(said, 78, most)) <= most for most in (2, 3))
 
 
+@given(st.sampled_from([64, 1024, 4096, 65536]), st.dictionaries(st.sampled_from(WAYS), RATES))
+def test_why_is_told_in_the_smallest_terminal_too(size: int, rates: dict[str, float]) -> None:
+    for language in ("en", "ko"):
+        said = verdict(models(size, **rates), language)
+        lines = fitting(said, 78, 2)
+        assert " ".join(lines).startswith(" ".join(" ".join(said[:2]).split()))
+
+
+@pytest.mark.parametrize("cpu", [1.6e-6, 9.96e-6, 72.8e-6, 999.6e-6, 1.2e-3, 0.8, 12.0])
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_costs_are_whole_in_the_smallest_terminal(cpu: float, language: str) -> None:
+    figures = models()
+    slow = {way: Measured(Sample(900.0, 18.0, cpu, 1.9, SECOND), t=SECOND) for way in figures.ways}
+    text = draw(Opening(Models(65536, slow), [], 1, t=SECOND, language=language), 80, 24).text()
+    assert text.count({"en": "1.9 cores", "ko": "코어 1.9"}[language]) == 4
+
+
 def test_costs_are_told_with_their_units() -> None:
     sample = Sample(1e6, 2.04, 1.25e-6, 1.93, 0)
     assert costs_text(sample, "en") == "2.0 calls · CPU 1.2 µs · 1.9 cores"
@@ -150,6 +169,17 @@ def test_a_miniature_plays_its_recording_round_and_round(tmp_path: Path) -> None
     assert all(sum(cell_len(text) for text, _ in row) == INSIDE[0] for row in pictures[0])
 
 
+def test_a_miniature_counts_in_its_reader_s_language(tmp_path: Path) -> None:
+    ring = Channel(2 * SECOND, "/dev/shm/ring", 3, 7, unit="slots", type="shm")
+    stored(tmp_path, records=[*session()[:-2], ring, session()[-1]])
+    lines = {
+        language: "".join(text for row in Miniature("pipe", tmp_path, language=language).picture(8) for text, _ in row)
+        for language in ("en", "ko")
+    }
+    assert "3 of 7 slots" in lines["en"]
+    assert "3 / 7 슬롯" in lines["ko"]
+
+
 def test_a_mechanism_without_a_recording_says_so(tmp_path: Path) -> None:
     miniature = Miniature("nothing", tmp_path)
     assert miniature.picture(3) == ()
@@ -175,7 +205,9 @@ def test_a_damaged_recording_is_told_and_nothing_else_happens(raw: bytes, tmp_pa
     assert miniature.missing in ("the recording is damaged", "the recording is empty")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=40
+)
 @given(st.binary(max_size=300))
 def test_any_bytes_in_a_recording_are_survived(tmp_path: Path, raw: bytes) -> None:
     whole = gzip.compress("".join(map(line_of, session())).encode() + b"\n" + raw)

@@ -55,12 +55,12 @@ async def test_a_lectures_file_is_played_large_and_stops_for_a_key(taught: Taugh
         assert app.view.selected == "child"
         shown = text(app)
         assert "The child is held." in shown
-        assert "⏸ 1/2   Enter goes on" in shown
+        assert "║ 1/2   Enter goes on" in shown
         await pilot.press("pagedown")
         assert taught.given == ["hold child", "release child"]
         shown = text(app)
         assert "It goes on." in shown
-        assert "⏸ 2/2" in shown
+        assert "║ 2/2" in shown
         assert "[PageDown] go on" not in shown.splitlines()[-1]
         assert "[Enter] go on" in shown.splitlines()[0]
         await pilot.press("f5")
@@ -68,7 +68,7 @@ async def test_a_lectures_file_is_played_large_and_stops_for_a_key(taught: Taugh
         assert "It goes on." in shown
         assert "? help" in shown
         await pilot.press("enter", "enter")
-        assert "⏸" not in text(app)
+        assert "║" not in text(app)
         said = toasts(app)
         assert any("played to its end" in each for each in said)
         assert any("no lecture's file waits at a stop" in each for each in said)

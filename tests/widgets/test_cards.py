@@ -84,6 +84,27 @@ def test_a_descriptor_fits_and_names_whom_it_can(width: int) -> None:
     assert "writer 3" in said or "writer +1" in said or "×2" in said
 
 
+@pytest.mark.parametrize(
+    ("end", "nonblocking", "width", "said"),
+    [
+        ("read-write", False, 40, "3 read-write 127.0.0.1:50000"),
+        ("read-write", False, 24, "3 rw 127.0.0.1:50000"),
+        ("read-write", False, 18, "3 127.0.0.1:50000"),
+        ("read-write", True, 40, "3 read-write 127.0.0.1:50000 NONBLOCK"),
+        ("read-write", True, 24, "3 rw 127.0.0.1:50000 NB"),
+        ("listen", False, 24, "3 listen 127.0.0.1:50000"),
+        ("listen", False, 20, "3 127.0.0.1:50000"),
+    ],
+)
+def test_a_socket_without_another_end_is_told_by_its_address(
+    end: str, nonblocking: bool, width: int, said: str
+) -> None:
+    row = Held(3, "socket:[7]", end, nonblocking, name="127.0.0.1:50000")
+    assert texts(descriptor_lines((row,), "en", width, 1)) == [said]
+    connected = replace(row, peers=(("receiver", 3),))
+    assert "receiver 3" in texts(descriptor_lines((connected,), "en", 40, 1))[0]
+
+
 def test_a_title_leaves_out_a_number_whole() -> None:
     process = made.process("mutex-waiter")
     for width in range(20, 40):

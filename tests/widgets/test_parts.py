@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipctui.lab.state import ProcessState, Span
+from ipctui.trace.records import Channel
 from ipctui.widgets.calllog import short_names
 from ipctui.widgets.canvas import Canvas, Line, width_of
 from ipctui.widgets.file import File, file_lines
+from ipctui.widgets.gauge import fill_line, is_full
 from ipctui.widgets.hexdump import Range, bytes_per_row, hex_lines
 from ipctui.widgets.lanes import BRIEFLY, cell_states, label_width
 from ipctui.widgets.links import Peer, link_count, link_lines
@@ -321,3 +323,16 @@ def test_short_names_tell_processes_apart() -> None:
     assert short_names(["parent", "child1", "child2"]) == {"parent": "p", "child1": "c1", "child2": "c2"}
     assert short_names(["P", "Q"]) == {"P": "P", "Q": "Q"}
     assert len(set(short_names(["producer", "prosumer", "consumer"]).values())) == 3
+
+
+@pytest.mark.parametrize(
+    ("used", "slots_used", "waited_for", "full"),
+    [(64, 1, False, False), (64, 1, True, True), (4096, 1, False, True), (0, 0, True, False), (0, 0, False, False)],
+)
+def test_a_channel_with_a_free_slot_is_never_called_full(
+    used: int, slots_used: int, waited_for: bool, full: bool
+) -> None:
+    """A writer that was seen asleep has been woken since: the pipe is looked at after the processes."""
+    channel = Channel(1, "pipe:[1]", used=used, capacity=4096, slots=1, slots_used=slots_used, type="pipe")
+    assert is_full(channel, waited_for) is full
+    assert ("FULL" in "".join(text for text, _ in fill_line(channel, "en", waited_for))) is full

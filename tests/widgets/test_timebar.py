@@ -3,6 +3,7 @@
 import pytest
 from rich.cells import cell_len
 
+from ipctui.lab.player import SPEEDS
 from ipctui.tui.roles import ROLES
 from ipctui.widgets.canvas import Canvas, Frame
 from ipctui.widgets.header import ago, draw_header, fine_face
@@ -27,10 +28,10 @@ def test_the_bar_is_one_row_with_all_that_it_has_to_say(width: int, language: st
     (row,) = frame.rows
     assert sum(cell_len(text) for text, _ in row) == width
     text = frame.text()
-    assert text.startswith(" -1:00 ─")
+    assert text.startswith(" -1:00   ─")
     assert text.endswith("지금" if language == "ko" else "now")
     assert (text.count("┃"), text.count("▼")) == (1, 2)
-    assert abs(text.count("■") - (width - 12) / 6) < 2
+    assert abs(text.count("■") - (width - 14) / 6) < 2
     assert {role for _, role in row} <= set(ROLES)
 
 
@@ -49,13 +50,26 @@ def test_a_recording_says_how_long_how_fast_and_how_much_is_known() -> None:
     assert bar(View(moment=whole, replay=True)).text().endswith("01:05.0 0.5x")
     half = Moment(3 * S, 0, 65 * S, share=0.5)
     frame = bar(View(moment=half, replay=True))
-    assert frame.text().endswith("50 % 1x")
+    assert frame.text().endswith("50 %   1x")
     assert 20 < frame.text().count("·") < 40
     assert len(frame.hits) < 40, "what is not known yet cannot be gone to"
 
 
+def test_the_bar_stays_in_its_place_while_speed_share_and_reach_change() -> None:
+    def places(moment: Moment, replay: bool) -> tuple[int, int]:
+        frame = bar(View(moment=moment, replay=replay))
+        axis = [index for index, char in enumerate(frame.text()) if char in "─·┃"]
+        return axis[0], axis[-1]
+
+    speeds = {places(Moment(3 * S, 0, 65 * S, speed=speed), True) for speed in SPEEDS}
+    shares = {places(Moment(3 * S, 0, 65 * S, share=share), True) for share in (0.01, 0.09, 0.5, 0.99, 1.0)}
+    assert len(speeds | shares) == 1
+    reaches = (5 * S, 59 * S, 61 * S, 599 * S)
+    assert len({places(Moment(3 * S, 0, reach), False) for reach in reaches}) == 1
+
+
 def test_a_past_cut_short_by_memory_says_so() -> None:
-    assert bar(View(moment=Moment(S, 0, 5 * S, full=True))).text().startswith(" -5.0 s (100 MB) ")
+    assert bar(View(moment=Moment(S, 0, 5 * S, full=True))).text().startswith(" -5.0 s  (100 MB) ")
 
 
 @pytest.mark.parametrize(
@@ -76,10 +90,10 @@ def header(view: View, width: int = 80) -> str:
 
 def test_the_header_tells_live_past_and_recording_apart() -> None:
     assert "● LIVE 00:12.4" in header(View(now=12_413_000_000))
-    assert "⏸ PAUSED -12.0 s · 00:58.000" in header(View(paused=True, moment=PAST))
+    assert "║ PAUSED -12.0 s · 00:58.000" in header(View(paused=True, moment=PAST))
     playing = Moment(12_413_000_000, 0, 65 * S, playing=True)
     assert "▸ REPLAY 00:12.4" in header(View(replay=True, moment=playing))
-    assert "⏸ REPLAY 00:58.000" in header(View(replay=True, moment=PAST, paused=True))
+    assert "║ REPLAY 00:58.000" in header(View(replay=True, moment=PAST, paused=True))
     assert "재생 00:12.4" in header(View(replay=True, now=12_413_000_000, language="ko"))
     assert "REC" in header(View(recording=True))
     for view in (View(replay=True), View(replay=True, moment=playing), View(replay=True, moment=PAST)):

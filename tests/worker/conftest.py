@@ -8,15 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from ipctui.kernel.process import ProcessProbe
 from ipctui.trace.ring import W_GATE, W_STEPS, Entry, Key, RingReader, create_ring
 from ipctui.worker.control import VERSION
 
-# A busy machine is slow: that is no property of the code.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+from ..kernel.conftest import PATIENCE
 
 PRELUDE = """
 import errno, fcntl, json, os, sys
@@ -54,7 +51,7 @@ class Worker:
 
     def told(self, source: str) -> Any:
         """What a source told, once it has ended in order."""
-        out, err = self.start(source).communicate(timeout=20)
+        out, err = self.start(source).communicate(timeout=PATIENCE)
         assert not err, err
         return json.loads(out)
 
@@ -70,7 +67,7 @@ class Worker:
     def close(self) -> None:
         for child in self.processes:
             child.kill()
-            child.communicate(timeout=5)
+            child.communicate(timeout=PATIENCE)
         self.reader.close()
         for fd in (self.ring, self.r, self.w):
             os.close(fd)
@@ -84,7 +81,7 @@ class Subordinate:
     ) -> None:
         self.reader = worker.reader
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(10)
+        self.socket.settimeout(PATIENCE)
         gate = os.eventfd(0, os.EFD_CLOEXEC)
         self.process = worker.start(
             program + "\nprocess.run(sys.modules[__name__], order, os.getppid())\n",
@@ -119,12 +116,12 @@ order = process.Order("program", (Seat("worker", "a", PACED, ring, gate, control
         return json.loads(self.process.stdout.readline() or self.failure())
 
     def failure(self) -> str:
-        _, err = self.process.communicate(timeout=10)
+        _, err = self.process.communicate(timeout=PATIENCE)
         raise AssertionError(f"it ended with {self.process.returncode}: {err}")
 
     def ended(self) -> int:
         """Its exit status, once it has ended without a word on its standard error."""
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=PATIENCE)
         assert (out, err) == ("", "")
         return self.process.returncode
 

@@ -76,6 +76,47 @@ def program(calls, given):
     assert "127.0.0.1" not in receipts[2]
 
 
+OPTIONS = [
+    ("socket.SOL_SOCKET, socket.SO_REUSEADDR, 1", "SOL_SOCKET, SO_REUSEADDR, [1], 4"),
+    ("socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0", "SOL_SOCKET, SO_KEEPALIVE, [0], 4"),
+    ("socket.SOL_SOCKET, socket.SO_SNDBUF, 4096", "SOL_SOCKET, SO_SNDBUF, [4096], 4"),
+    (
+        'socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("@ii", 1, 0)',
+        "SOL_SOCKET, SO_LINGER, {l_onoff=1, l_linger=0}, 8",
+    ),
+    ("socket.IPPROTO_IP, 49, 0", "SOL_IP, IP_MULTICAST_ALL, [0], 4"),
+    ("socket.IPPROTO_IP, socket.IP_TOS, 16", "SOL_IP, IP_TOS, [16], 4"),
+    ("socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1", "SOL_IP, IP_MULTICAST_LOOP, [1], 4"),
+    (
+        'socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.255.0.7") + socket.inet_aton("127.0.0.1")',
+        'SOL_IP, IP_ADD_MEMBERSHIP, {imr_multiaddr=inet_addr("239.255.0.7"), imr_interface=inet_addr("127.0.0.1")}, 8',
+    ),
+]
+"""What is asked for, and how strace 6.1 prints it."""
+
+
+def test_an_option_and_its_value_are_printed_as_strace_prints_them(start: Start, worker: Worker) -> None:
+    asked = "".join(f"\n    calls.setsockopt(s, {given})" for given, _ in OPTIONS)
+    start(
+        f"""
+def program(calls, given):
+    import struct
+    s = calls.socket(socket.AF_INET, socket.SOCK_DGRAM){asked}
+    calls.getsockopt(s, socket.SOL_SOCKET, socket.SO_TYPE)
+    tell()
+"""
+    ).told()
+    made = [args.partition(", ")[2] for name, args in shown(worker) if name in ("setsockopt", "getsockopt")]
+    assert made == [*(printed for _, printed in OPTIONS), "SOL_SOCKET, SO_TYPE, [2], [4]"]
+
+
+def test_bytes_of_a_call_in_flight_that_nobody_knows_are_not_said_to_be_none() -> None:
+    key = Key(CODES["send"], 0, 3, 0, 0)
+    assert arguments("send", key, 64, 0, b"", None) == "3, …, 64, 0"
+    assert arguments("send", key, 0, 0, b"", None) == '3, "", 0, 0'
+    assert arguments("send", key, 64, 0, b"client:1".ljust(PAYLOAD, b"."), 64).startswith('3, "client:1')
+
+
 def test_what_is_told_makes_no_system_call_and_comes_back_whole(start: Start, worker: Worker) -> None:
     start(
         """

@@ -29,7 +29,7 @@ from ipctui.worker import gate as module
 from ipctui.worker.gate import Gate, Leave
 from ipctui.worker.journal import Journal
 
-from ..kernel.conftest import eventually
+from ..kernel.conftest import PATIENCE, eventually
 
 WRITE, READ, CLOSE = (key_of(CODES[name], 4) for name in ("write", "read", "close"))
 
@@ -80,7 +80,7 @@ class Bench:
 
             self.gate.actions.append(leave)
             self.gate.poke()
-            self.thread.join(5)
+            self.thread.join(PATIENCE)
             assert not self.thread.is_alive()
         self.journal.close()
         self.reader.close()
@@ -130,7 +130,7 @@ def test_steps_let_exactly_as_many_operations_through(bench: Bench, pace: int) -
     looked = threading.Event()
     bench.gate.actions.append(looked.set)
     bench.gate.poke()
-    assert looked.wait(5)
+    assert looked.wait(PATIENCE)
     eventually(lambda: bench.words[W_PHASE] == PHASE_HELD)
     assert bench.passed == total
 

@@ -80,6 +80,18 @@ def test_a_name_is_taken_away_once(kind: Kind, make: Callable[[str], None], tmp_
     assert remove(kind, name) is True
 
 
+def test_a_strangers_file_where_a_fifo_was_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "orders"
+    path.write_text("not ours")
+    assert remove("path", str(path)) is False
+    (tmp_path / "link").symlink_to(path)
+    assert remove("path", str(tmp_path / "link")) is False
+    assert path.read_text() == "not ours"
+    own = tmp_path / new_name()
+    own.write_text("what a dead laboratory left, `ipctui clean` removes")
+    assert remove("path", str(own)) is True
+
+
 def test_what_may_not_be_removed_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"Is a directory|Operation not permitted"):
         remove("path", str(tmp_path))

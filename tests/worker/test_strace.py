@@ -11,7 +11,7 @@ from pathlib import Path
 import posix_ipc
 import pytest
 
-from ..kernel.conftest import eventually
+from ..kernel.conftest import PATIENCE, eventually
 from .conftest import Start, Worker
 from .test_families import LAYOUT, name
 
@@ -189,7 +189,7 @@ def test_the_counters_are_what_strace_sees(
     log, source = run(start, tmp_path, name, PROGRAMS[family])
     subordinate = start(source, under=("strace", "-f", "-y", "-o", str(log)))
     subordinate.told()
-    subordinate.process.wait(10)
+    subordinate.process.wait(PATIENCE)
     assert seen(log) == told(worker)
     assert told(worker), "something was made"
 
@@ -221,7 +221,7 @@ def test_a_semaphore_that_sleeps_and_one_that_wakes_call_futex_once_each(
         other.release()
         other.close()
         subordinate.told()
-        subordinate.process.wait(10)
+        subordinate.process.wait(PATIENCE)
     finally:
         posix_ipc.unlink_semaphore(f"{name}b")
     assert seen(log)["futex"] == told(worker)["futex"] == 2

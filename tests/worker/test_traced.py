@@ -11,7 +11,7 @@ import pytest
 
 from ipctui.trace.ring import ErrorRow, Key, Row
 
-from ..kernel.conftest import eventually
+from ..kernel.conftest import PATIENCE, eventually
 from .conftest import Subordinate, Worker
 
 pytestmark = pytest.mark.real
@@ -274,7 +274,7 @@ def test_a_woken_writer_loses_no_byte_and_sends_none_twice(worker: Worker) -> No
             data = os.read(worker.r, 3000 + done % 1500)
             assert data == numbered(done, len(data))
             done += len(data)
-        writer.process.wait(10)
+        writer.process.wait(PATIENCE)
         assert woken == 40, refused
         assert os.get_blocking(worker.w)
         rows = {row.operation: row for row in worker.reader.rows()}
@@ -307,7 +307,7 @@ def test_a_woken_reader_loses_no_byte(worker: Worker) -> None:
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         os.dup2(null, worker.w)  # the last write end of the pipe is gone
         os.close(null)
-        out, err = reader.process.communicate(timeout=10)
+        out, err = reader.process.communicate(timeout=PATIENCE)
         assert (out, err) == (f"{done} {digest.hexdigest()}", "")
         rows = {row.operation: row for row in worker.reader.rows()}
         assert rows[READ].bytes == done

@@ -90,11 +90,13 @@ def test_a_sleeper_is_woken_by_a_signal_and_nothing_has_happened(
         assert subordinate.ask("wake") == ("done", "the call ended with EINTR")
     eventually(lambda: subordinate.sleeps(operation, syscall))
     counted = {
-        worker.reader.operations[row.operation].name: (row.errno, row.count)
+        worker.reader.operations[row.operation].name: row.count
         for row in worker.reader.errors()
         if row.errno == errno.EINTR
     }
-    assert counted == {operation: (errno.EINTR, 5)}
+    # The signal is sent again until the call has ended, and on a busy machine the last may meet the call after it.
+    assert counted.keys() == {operation}
+    assert counted[operation] >= 5
     # What it waits for comes: the call that was woken five times brings it whole.
     if operation == "open":
         os.close(os.open(path, os.O_WRONLY))
@@ -102,7 +104,7 @@ def test_a_sleeper_is_woken_by_a_signal_and_nothing_has_happened(
         other = posix_ipc.Semaphore(name)
         assert other.value == 0
         other.release()
-        assert subordinate.told() == [5]
+        assert subordinate.told() == [counted[operation]]
         assert other.value == 0
         other.close()
         return
@@ -120,7 +122,7 @@ def test_a_sleeper_is_woken_by_a_signal_and_nothing_has_happened(
         client.close()
     else:
         return
-    assert subordinate.told() == [5]
+    assert subordinate.told() == [counted[operation]]
 
 
 def test_a_sleeper_leaves_at_its_gate_once_it_is_woken(start: Start, worker: Worker, name: str) -> None:

@@ -143,15 +143,16 @@ def _refused(state: LabState, korean: bool) -> str:
     out = [role for role, one in made.items() if one["outcome"] == "refused" and role in state.processes]
     if not out:
         return ""
+    were = "were" if len(out) > 1 else "was"
     inside = ", ".join(role for role, one in made.items() if one["outcome"] == "accepted") or "nobody"
     most = parameter(state, "accepts", 1)
     if korean:
         return (
-            f"{', '.join(out)}이 요청했지만 거절되었다: server는 클라이언트를 {most}개까지 받고 지금은 {inside}이 있다. "
-            f"핸들을 받지 못했으니 아무것도 보낼 수 없다. {inside}을 죽이면(k) 자리가 난다."
+            f"{', '.join(out)}가 요청했지만 거절되었다: server는 클라이언트를 {most}개까지 받고 지금은 {inside}가 있다. "
+            f"핸들을 받지 못했으니 아무것도 보낼 수 없다. {inside}를 죽이면(k) 자리가 난다."
         )
     return (
-        f"{', '.join(out)} asked and was refused: the server takes {most}, and has {inside}. Without a handle there is "
+        f"{', '.join(out)} asked and {were} refused: the server takes {most}, and has {inside}. Without a handle there is "
         f"nothing to send through. k on {inside} makes room."
     )
 
@@ -160,21 +161,34 @@ def _measured(state: LabState, korean: bool) -> str:
     if variant(state) != "measure":
         return ""
     ways = medians(state)
-    section = crossing(ways.get("copied", {}), ways.get("section", {}))
-    direct = crossing(ways.get("copied", {}), ways.get("direct", {}))
+    said = []
+    for name, way in (
+        (("섹션", "section"), ("직접 읽기", "direct"))
+        if korean
+        else (("the section", "section"), ("direct reading", "direct"))
+    ):
+        common = set(ways.get("copied", {})) & set(ways.get(way, {}))
+        size = crossing(ways.get("copied", {}), ways.get(way, {}))
+        if korean:
+            word = (
+                f"{size_text(size)}B부터 빠름"
+                if size
+                else f"{size_text(max(common))}B에서 느림"
+                if common
+                else "아직 재지 않음"
+            )
+        else:
+            word = (
+                f"wins from {size_text(size)}B on"
+                if size
+                else f"loses at {size_text(max(common))}B"
+                if common
+                else "is still to come"
+            )
+        said.append(f"{name} {word}")
     if korean:
-        parts = [
-            f"{name} {size_text(size)}B부터" if size is not None else f"{name} 아직 아님"
-            for name, size in (("섹션", section), ("직접 읽기", direct))
-        ]
-        return f"지금 여기서 잰 결과, 복사보다 빨라지는 크기: {', '.join(parts)}. 메모리는 데워 두었고 모든 페이지를 만진다."
-    said = [
-        f"{name} beats copying from {size_text(size)}B on"
-        if size is not None
-        else f"{name} does not beat copying at the largest size"
-        for name, size in (("the section", section), ("direct reading", direct))
-    ]
-    return f"Here and now, against copying: {', '.join(said)} is faster. The memory is warm, every page is touched."
+        return f"지금 여기서 복사와 견주어 잰 결과: {', '.join(said)}. 메모리는 데워 두었고 모든 페이지를 만진다."
+    return f"Here and now, against copying: {', '.join(said)}. Warm memory, every page touched."
 
 
 def _connecting(state: LabState, korean: bool) -> str:
@@ -187,17 +201,17 @@ def _connecting(state: LabState, korean: bool) -> str:
     steps = one["steps"]
     if "port" in steps:
         if korean:
-            return f"{role}은 사적인 포트의 핸들을 받았다. 이제 연결 포트는 쓰지 않는다. 메시지 세 개 뒤에 끊고 다시 요청한다."
+            return f"{role}는 사적인 포트의 핸들을 받았다. 이제 연결 포트는 쓰지 않는다. 메시지 세 개 뒤에 끊고 다시 요청한다."
         return (
             f"{role} holds the handle of a private port; the connection port is out of it now. After three messages it "
             "hangs up and asks again."
         )
     if "handle" in steps:
         if korean:
-            return f"server가 socketpair로 한 쌍을 만들어 한쪽 종단을 SCM_RIGHTS로 보냈다. {role}이 recvmsg로 받으면 그 포트를 갖는다."
+            return f"server가 socketpair로 한 쌍을 만들어 한쪽 종단을 SCM_RIGHTS로 보냈다. {role}가 recvmsg로 받으면 그 포트를 갖는다."
         return f"The server has made a pair and sent one end of it with SCM_RIGHTS. {role} has it once its recvmsg returns."
     if korean:
-        return f"{role}이 연결 포트를 열고 채널을 요청한다. server는 받아들이거나 거절한다."
+        return f"{role}가 연결 포트를 열고 채널을 요청한다. server는 받아들이거나 거절한다."
     return f"{role} opens the connection port and asks for a channel; the server accepts or refuses."
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ipctui.kernel import libc, measures
+from ipctui.kernel.descriptors import find_holders
 from ipctui.kernel.own import lift
 from ipctui.kernel.shared_memory import mappings
 from ipctui.kernel.unix_sockets import Identity, Queue, identify, look, peer_inode
@@ -25,6 +26,7 @@ _SEAL_SHRINK = 2
 _SECTION = "/memfd:section"
 _SHOWN_ITEMS = 8
 _EVERY = 300_000_000
+_SELDOM = 1_000_000_000
 
 
 class Looker:
@@ -40,6 +42,8 @@ class Looker:
         self._seen: dict[str, ChannelRecord] = {}
         self._mapped: dict[tuple[int, int], tuple[int, dict[str, list[str]]]] = {}
         self._server = "server"
+        self._strangers: dict[int, str] = {}
+        self._asked_at = -_SELDOM
 
     def close(self) -> None:
         """Nothing is held between two looks."""
@@ -50,7 +54,8 @@ class Looker:
         """Every object of which anything changed, and those that are gone."""
         now = self._sockets(t, processes)
         now |= self._sections(t, processes)
-        measured = self._measures(t, processes)
+        # What has been measured stays, though whoever measured it has ended.
+        measured = self._measures(t, processes) or self._seen.get("measures")
         if measured is not None:
             now[measured.object] = measured
         records = [record for name, record in now.items() if not _same(record, self._seen.get(name))]
@@ -98,6 +103,7 @@ class Looker:
     def _pairs(self, t: int, ends: Mapping[int, tuple[Seen, int]]) -> dict[str, ChannelRecord]:
         """Each private pair once, named after its client."""
         self._peers = {inode: self._peers.get(inode) or peer_inode(inode) for inode in ends}
+        self._strangers = {peer: who for peer, who in self._strangers.items() if peer in self._peers.values()}
         found: dict[str, ChannelRecord] = {}
         for inode, (seen, fd) in ends.items():
             peer = self._peers[inode]
@@ -105,11 +111,20 @@ class Looker:
             if seen.role.startswith("client") and other is not None:
                 continue  # told of from the server's end
             client = other[0].role if other is not None else seen.role
-            if peer is None or (other is None and seen.role == self._server):
-                client = "pid ?" if seen.role == self._server else client
+            if other is None and seen.role == self._server:
+                client = self._stranger(t, peer)
             record = _pair(t, (seen, fd, inode), None if other is None else (*other, peer or 0), client)
             found[record.object] = record
         return found
+
+    def _stranger(self, t: int, peer: int | None) -> str:
+        """Who holds a port that no worker holds: looked for once a second, for that is to look at all processes."""
+        if peer is not None and peer not in self._strangers and t - self._asked_at >= _SELDOM:
+            self._asked_at = t
+            holders = find_holders({f"socket:[{peer}]"}).tables
+            if holders:
+                self._strangers[peer] = f"pid {min(holders)}"
+        return self._strangers.get(peer or 0, "pid ?")
 
     def _sections(self, t: int, processes: Sequence[Seen]) -> dict[str, ChannelRecord]:
         found: dict[str, ChannelRecord] = {}
@@ -228,7 +243,8 @@ def _section(seen: Seen, fd: int) -> tuple[int, int]:
 
 def _pair(t: int, mine: tuple[Seen, int, int], other: tuple[Seen, int, int] | None, client: str) -> ChannelRecord:
     ends = []
-    messages: tuple[bytes, ...] = ()
+    items: tuple[Item, ...] = ()
+    head = b""
     waiting = count = 0
     for seen, fd, inode in (mine, *(() if other is None else (other,))):
         try:
@@ -244,7 +260,8 @@ def _pair(t: int, mine: tuple[Seen, int, int], other: tuple[Seen, int, int] | No
                 "messages": queue.count,
             }
         )
-        messages += queue.messages
+        items += tuple(map(_item, queue.messages, queue.sizes))
+        head += b"".join(queue.messages)
         waiting += queue.waiting
         count += queue.count or 0
     roles = tuple(end["process"] for end in ends)
@@ -254,9 +271,9 @@ def _pair(t: int, mine: tuple[Seen, int, int], other: tuple[Seen, int, int] | No
         used=waiting,
         readers=roles,
         writers=roles,
-        items=tuple(_item(message) for message in messages),
+        items=items,
         count=count,
-        head=b"".join(messages)[:256].hex(),
+        head=head[:256].hex(),
         method="pidfd_getfd",
         name=client,
         type="socket",
@@ -264,9 +281,9 @@ def _pair(t: int, mine: tuple[Seen, int, int], other: tuple[Seen, int, int] | No
     )
 
 
-def _item(message: bytes) -> Item:
+def _item(message: bytes, size: int) -> Item:
     head = envelope(message)
-    return Item(head.id if head is not None else None, readable(message, 48), len(message))
+    return Item(head.id if head is not None else None, readable(message, 48), size)
 
 
 def _inode(target: str) -> int:

@@ -116,7 +116,7 @@ _WORDS = {
     "copied": "복사",
     "refused": "거절됨",
     "no server": "서버 없음",
-    "no section yet": "섹션 아직 없음",
+    "no section": "섹션 없음",
     "mapped by": "매핑:",
     "sealed": "봉인됨",
     "NOT SEALED": "봉인 안 됨",
@@ -186,22 +186,29 @@ def _handshake_line(state: LabState, view: View) -> Line:
     steps: dict[str, int] = one["steps"]
     first = min(steps.values(), default=0)
     line: list[Span] = [(f" {_word(language, 'handshake')} {role} ", "title")]
+    refused = one["outcome"] in ("refused", "no server")
     for name in STEPS:
         at = steps.get(name)
+        if at is None and refused:
+            continue  # it will not come
         shown = _word(language, _STEP_WORDS[name])
         if at is None:
             line.append((f"○{shown} ", "dim"))
         else:
             passed = f" {time_text(at - first)}" if name == "port" else ""
             line.append((f"●{shown}{passed} ", "text"))
-    if one["outcome"] in ("refused", "no server"):
+    if refused:
         line.append((f"× {_word(language, one['outcome'])}", "error"))
     return line
 
 
-def _pair_text(channel: Channel) -> str:
+def _pair_text(channel: Channel, short: bool = False) -> str:
+    """`server 5↔client 4`; in short, where all have one server, `client 4↔5`."""
     ends = channel.facts["ends"]
     fds = "↔".join(f"{end['process']} {end['fd']}" for end in ends)
+    if short:
+        client = ends[1]["fd"] if len(ends) > 1 else "?"
+        fds = f"{channel.facts['client']} {client}↔{ends[0]['fd']}"
     waiting = sum(end["messages"] or 0 for end in ends)
     return f"{fds}" + (f" ▮{waiting}" if waiting else "")
 
@@ -226,21 +233,25 @@ def _objects_line(state: LabState, view: View, width: int) -> Line:
         if used + cell_len(text) <= width:
             line.append((text, "text" if sealed else "error"))
             used += cell_len(text)
-    return line or [(f" {_word(language, 'no section yet')}", "dim")]
+    return line or [(f" {_word(language, 'no section')}", "dim")]
 
 
-def _pair_lines(state: LabState, width: int) -> list[Line]:
-    """Every private pair, as many to a line as fit."""
+def _pair_lines(state: LabState, width: int, height: int) -> list[Line]:
+    """Every private pair, as many to a line as fit; how many there was no room for."""
     lines: list[list[Span]] = [[]]
-    used = 0
-    for channel in _pairs(state):
-        text = f" {_pair_text(channel):<24}"
-        if used + cell_len(text) > width:
+    used, pairs = 0, _pairs(state)
+    for place, channel in enumerate(pairs):
+        text = f" {padded(_pair_text(channel, True), 14)}"
+        last, left = len(lines) >= height, len(pairs) - place
+        if used and used + cell_len(text) > width - (5 if last and left > 1 else 0):
+            if last:
+                lines[-1].append((f" +{left}", "warning"))
+                break
             lines.append([])
             used = 0
         lines[-1].append((text, "text"))
         used += cell_len(text)
-    return list(lines)
+    return [*lines]
 
 
 def _measure_lines(state: LabState, view: View, width: int) -> list[Line]:
@@ -275,7 +286,7 @@ def boxes(state: LabState, view: View) -> Sequence[Box]:
         middle = [handshake, *body] if asked else [*body, objects, handshake]
         if variant(state) == "many-clients":
             lit = [line for line in body if line and line[0][0].strip() == _LIT] or body[:1]
-            middle = [*lit, *_pair_lines(state, width), handshake]
+            middle = [*lit, *_pair_lines(state, width, max(1, height - 1 - len(lit))), handshake]
         rules = rules_line(STANDIN, view.language, width)
         return [*middle[: height - 1], rules]
 

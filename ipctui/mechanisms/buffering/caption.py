@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipctui.lab.state import LabState, ProcessState
-from ipctui.mechanisms.sync.caption import removed
+from ipctui.mechanisms.sync.alone import alone, at_limit, pairs, removed, unnamed
 from ipctui.mechanisms.sync.counts import sums
 from ipctui.mechanisms.sync.words import channel_of, size_text
 from ipctui.trace.text import grouped
@@ -15,15 +15,19 @@ _STUCK = 0.9
 
 
 def caption(state: LabState, language: str) -> str:
-    """The sentence for a state."""
+    """The sentence for a state; two lines of 80 columns at most, so that the cells above it stand still."""
+    if len(pairs(state)) == 1:
+        return alone(state, language)
     return sentences.first_of(
         (
             removed,
             sentences.failed,
+            unnamed,
             _limit,
             sentences.killed,
             sentences.stopped,
             sentences.ended,
+            sentences.stepping,
             _consumers_held,
             _producers_held,
             _faster,
@@ -56,16 +60,19 @@ def _figures(state: LabState) -> tuple[str, str, str, str]:
 
 
 def _limit(state: LabState, korean: bool) -> str:
-    refused = sums(state.facts, "unbounded/producer").refused
-    if not refused:
+    if "unbounded" not in in_cells(state) or not at_limit(state, "unbounded"):
         return ""
+    refused = grouped(sums(state.facts, "unbounded/producer").refused)
     channel = channel_of(state, "unbounded")
     limit = "?" if channel is None else size_text(channel.facts.get("limit_bytes"))
     if korean:
-        return f"무한 큐도 {limit}에서 끝난다: 메모리가 더 없어 {grouped(refused)}개를 거절했다. 무한한 버퍼는 없다."
+        return (
+            f"무한 큐도 한계({limit}, 또는 /dev/shm에 남은 만큼)에 닿았다: 메모리가 없어 {refused}개를 거절했다. "
+            "무한한 버퍼는 없다."
+        )
     return (
-        f"The unbounded queue has met its limit of {limit}: {grouped(refused)} messages were refused for want of "
-        "memory. No buffer is without bounds."
+        f"The unbounded queue has met its limit ({limit}, or what /dev/shm had left): {refused} messages refused for "
+        "want of memory."
     )
 
 
@@ -75,12 +82,12 @@ def _consumers_held(state: LabState, korean: bool) -> str:
     used, most, count, memory = _figures(state)
     if korean:
         return (
-            f"소비자를 모두 붙잡았다. 용량 0은 한 개도 보내지 못하고, 유한 큐는 {used}/{most}개까지 받고, 무한 큐는 "
-            f"{count}개({memory})를 받고도 계속 받는다."
+            f"소비자를 모두 붙잡았다. 용량 0은 한 개도 보내지 못하고, 유한 큐는 {used}/{most}개에서 멈추고, 무한 큐는 "
+            f"{count}개({memory})째 받는다."
         )
     return (
-        f"You hold all consumers. Zero capacity: not one message is sent. Bounded: {used} of {most} are in, then the "
-        f"producer sleeps. Unbounded: {count} lie in {memory}, and more come."
+        f"You hold all consumers. Zero: no message is sent. Bounded: {used} of {most} are in, then the producer "
+        f"sleeps. Unbounded: {count} lie in {memory}, more come."
     )
 
 
@@ -103,12 +110,12 @@ def _faster(state: LabState, korean: bool) -> str:
     _, most, count, memory = _figures(state)
     if korean:
         return (
-            f"생산이 소비보다 빠르다. 용량 0의 생산자는 메시지마다 소비자를 기다리고, 유한은 {most}개가 차서 커널에서 "
-            f"자고, 무한은 {count}개({memory})를 쌓으며 결코 기다리지 않는다."
+            f"생산이 더 빠르다. 용량 0은 메시지마다 소비자를 기다리고, 유한은 {most}개가 차면 커널에서 자고, 무한은 "
+            f"{count}개({memory})를 쌓으며 기다리지 않는다."
         )
     return (
-        f"Producers are faster than consumers. Zero: each message waits for its consumer. Bounded: {most} are in, so "
-        f"the kernel lets the producer sleep. Unbounded: {count} lie in {memory}, and nobody waits."
+        f"Producers are faster. Zero: each message waits for its consumer. Bounded: {most} are in, so the producer "
+        f"sleeps. Unbounded: {count} lie in {memory}, nobody waits."
     )
 
 
@@ -121,6 +128,6 @@ def _ordinary(state: LabState, korean: bool) -> str:
             "8로 생산자를 빠르게 하면 셋이 갈라진다."
         )
     return (
-        "The consumers are faster, so nothing piles up and the three look alike, but that at zero capacity the lanes "
-        "touch at every message. 8 speeds the producers up: watch them part."
+        "Consumers are faster: nothing piles up and the three look alike, but that at zero the lanes touch. "
+        "8 speeds the producers up: watch them part."
     )

@@ -73,6 +73,7 @@ class Looker:
         self._prefix = f"@{plan.given['prefix']}/"
         self._programs = {seat.role: seat.program for tree in plan.trees for seat in tree}
         self._programs |= {role: seat.program for role, seat in plan.newcomers.items()}
+        self._roles: dict[int, str] = {}
         self._known: dict[tuple[int, int, str], Identity] = {}
         self._seen: dict[str, ChannelRecord] = {}
         self._ends: dict[str, list[End]] = {}
@@ -85,7 +86,9 @@ class Looker:
         self, t: int, processes: Sequence[Seen], outsiders: Mapping[str, Mapping[str, str]]
     ) -> list[ChannelRecord]:
         """Every door and every link of which anything changed, and those that are gone."""
-        roles = {seen.pid: seen.role for seen in processes}
+        # A link whose other end is gone stays until this end is closed: the dead are known by their names, too.
+        self._roles |= {seen.pid: seen.role for seen in processes}
+        roles = self._roles
         self._ends, self._doors = {}, {}
         known: dict[tuple[int, int, str], Identity] = {}
         for seen in processes:

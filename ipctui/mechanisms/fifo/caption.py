@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 
 from ipctui.lab.state import LabState, ProcessState, cycle
+from ipctui.lab.streams import PIPE_BUF
 from ipctui.trace.records import Channel, State
 from ipctui.trace.text import grouped
 from ipctui.widgets.card import operation_text
-from ipctui.widgets.sentences import blocked, failed, first_of, is_held, stepping, stopped, torn
+from ipctui.widgets.sentences import blocked, failed, first_of, is_held, stepping, stopped
 
 _LONGEST = 21
 """Characters of a name that a narrow box has room for."""
+_NEWS = 2_000_000_000
+"""Nanoseconds for which a torn message is news."""
 
 
 def caption(state: LabState, language: str) -> str:
@@ -28,7 +31,7 @@ def caption(state: LabState, language: str) -> str:
         stepping,
         _waits_in_open,
         _own_message,
-        torn,
+        _torn,
         _keeps_itself_waiting,
         _kept_full,
         _empty,
@@ -173,6 +176,52 @@ def _own_message(state: LabState, korean: bool) -> str:
             "whoever reads first. Both ways through one FIFO need turns (half duplex)."
         )
     return ""
+
+
+def _torn(state: LabState, korean: bool) -> str:
+    """Messages came in pieces, or no more, since none is larger than PIPE_BUF: while nobody is held, for that is news."""
+    found = [(role, count, t) for role, (count, t) in state.facts.get("torn", {}).items() if count]
+    if not found or any(is_held(state, role) for role in state.processes):
+        return ""
+    role, count, t = max(found, key=lambda each: each[2])
+    counters = state.processes[role].counters if role in state.processes else None
+    every = grouped(counters.received if counters is not None else count)
+    sizes = [process.settings.size for process in _senders(state) if process.settings is not None]
+    if sizes and max(sizes) <= PIPE_BUF and state.t - t > _NEWS:
+        if korean:
+            return (
+                f"이제 찢어지지 않는다: 모든 write가 PIPE_BUF({grouped(PIPE_BUF)}바이트) 이하라 커널이 나누지 않는다. "
+                f"그 전에는 {grouped(count)}개가 찢어졌다(받은 것 {every}개)."
+            )
+        return (
+            f"None is torn any more: every write is at most PIPE_BUF ({grouped(PIPE_BUF)} bytes), which the kernel "
+            f"never takes apart. {grouped(count)} of {every} came torn before."
+        )
+    larger = next((process.role for process in _senders(state) if _size(process) > PIPE_BUF), "")
+    if korean:
+        hint = f" {larger}를 고르고 [ 를 누르면 메시지가 작아진다." if larger else ""
+        return (
+            f"받은 메시지 {every}개 중 {grouped(count)}개가 찢어졌다: PIPE_BUF({grouped(PIPE_BUF)}바이트)보다 큰 write "
+            f"사이에는 다른 프로세스의 바이트가 끼어들 수 있다.{hint}"
+        )
+    hint = f" Select {larger}, and [ halves its messages." if larger else ""
+    return (
+        f"{grouped(count)} of {every} messages came torn: between the bytes of a write larger than PIPE_BUF "
+        f"({grouped(PIPE_BUF)}) the kernel may put another's.{hint}"
+    )
+
+
+def _senders(state: LabState) -> list[ProcessState]:
+    """The living processes that have written."""
+    return [
+        process
+        for process in state.processes.values()
+        if process.exited is None and process.counters is not None and process.counters.sent
+    ]
+
+
+def _size(process: ProcessState) -> int:
+    return process.settings.size if process.settings is not None else 0
 
 
 def _keeps_itself_waiting(state: LabState, korean: bool) -> str:

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ipctui.kernel.files import listed
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
 from ipctui.lab.parameters import BEGINNING, Parameter, UsageError, printable
 from ipctui.lab.streams import largest_capacity
-from ipctui.mechanisms.fifo.look import Looker
+from ipctui.mechanisms.fifo.look import Looker, why_not
 from ipctui.trace.records import Call, Counters, Record, State
 from ipctui.worker.names import Kind, new_name
 
@@ -31,7 +32,7 @@ _VARIANTS = (
         "many-writers",
         "several strangers write into one FIFO: whole up to PIPE_BUF, torn above it",
         ("reader", "writer"),
-        {"size": 6000, "rate": 0.0, "read_size": 1000},
+        {"size": 6000, "rate": 0.0, "read_size": 1000, "reads": 30.0},
     ),
     Variant("many-readers", "several read from one FIFO: each message goes to one of them", ("writer", "reader")),
     Variant(
@@ -77,6 +78,7 @@ class Fifo:
             Parameter("seed", 0, "seed of whatever is drawn by chance", 0, 2**31),
             Parameter("capacity", PAGE, "bytes that it holds when every slot is full", PAGE, most, "bytes", origin),
             Parameter("read_size", 65536, "bytes that a read asks for", 1, largest, "bytes"),
+            Parameter("reads", 0.0, "reads a second (many-writers), 0 for flat out", 0, 100_000, "a second"),
             Parameter("messages", 0, "messages that each sender sends, 0 for no end", 0, 10**12),
             Parameter("producers", 2, "writers (many-writers)", 1, 12),
             Parameter("consumers", 2, "readers (many-readers)", 1, 12),
@@ -125,9 +127,12 @@ class Fifo:
             limit=values["messages"],
             pieces=variant.name not in ("one-way", "two-way", "deadlock"),
             newcomers=self._newcomers(variant.name, float(values["rate"])),
+            # The reader makes the FIFO, and so comes first; on the screen the bytes go from left to right.
+            shown_last=("reader",) if variant.name == "many-writers" else (),
             no_more="two processes play this variant; many-writers and many-readers take more",
             late=late,
             names=names,
+            guard=partial(why_not, tuple(paths)),
         )
 
     def _trees(
@@ -142,7 +147,9 @@ class Fifo:
             return [client, _listener("server", f"server{ending}", "b")], {"client": 1.5}
         if variant == "many-writers":
             writers = _several("writer", "one_of_writers", values["producers"], rate)
-            return [_listener("reader", "first_reader", "z"), *writers], _one_by_one(writers, 1.0)
+            # A reader slower than its writers keeps the FIFO full: that they take turns can be seen.
+            reader = PlannedSeat("reader", "first_reader", "z", ("read",), float(values["reads"]), False)
+            return [reader, *writers], _one_by_one(writers, 1.0)
         if variant == "many-readers":
             readers = [
                 _listener(seat.role, "one_of_readers", seat.letter)
@@ -172,22 +179,30 @@ class Fifo:
         return (Path(__file__).parent / "listing" / f"{variant.name}.c").read_text(encoding="utf-8")
 
     def reduce(self, facts: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, Any]:
-        """Remembers how often and where each process was blocked, reads of one's own, reads that brought nothing."""
+        """Remembers where each process was blocked, reads of one's own, reads that brought nothing, and torn messages.
+
+        Of each receiver how many it has counted that came torn, and when another did.
+        """
         blocked = dict(facts.get("blocked", {}))
         own, empty = dict(facts.get("own", {})), dict(facts.get("empty", {}))
-        before = (dict(blocked), dict(own), dict(empty))
+        torn = dict(facts.get("torn", {}))
+        before = (dict(blocked), dict(own), dict(empty), dict(torn))
         for record in records:
             if isinstance(record, State) and record.state == "blocked":
                 place = f"{record.process} {record.before.name if record.before is not None else '?'}"
                 blocked[place] = blocked.get(place, 0) + 1
+            elif isinstance(record, Counters):
+                count = record.received - record.whole
+                if count != torn.get(record.process, (0,))[0]:
+                    torn[record.process] = [count, record.t]
             elif isinstance(record, Call) and record.name == "read":
                 if record.result == 0:
                     empty[record.process] = empty.get(record.process, 0) + 1
                 elif any(message.startswith(f"{record.process}:") for message in record.message):
                     own[record.process] = own.get(record.process, 0) + 1
-        if before == (blocked, own, empty):
+        if before == (blocked, own, empty, torn):
             return facts
-        return {**facts, "blocked": blocked, "own": own, "empty": empty}
+        return {**facts, "blocked": blocked, "own": own, "empty": empty} | ({"torn": torn} if torn else {})
 
     def summary(self, facts: Mapping[str, Any], counters: Mapping[str, Counters]) -> dict[str, Any]:
         """Messages sent, received and torn; openings refused; reads of one's own message."""

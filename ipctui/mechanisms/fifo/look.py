@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ipctui.kernel.descriptors import Descriptor, find_holders
+from ipctui.kernel.descriptors import Descriptor
 from ipctui.kernel.files import Listed, listed
 from ipctui.kernel.pipes import PipeObserver, PipeView
+from ipctui.kernel.strangers import STRANGERS
 from ipctui.lab.channel import Plan, Reason, Seen, Sleep
 from ipctui.lab.parameters import UsageError
 from ipctui.lab.streams import Contents, half_written, holders, messages_in, named, set_capacities, why_full
@@ -73,6 +74,18 @@ class _Open:
             self.through, self.readable = (pid, row.number, pidfd), readable
         self.packets = self.packets or row.packets
         self.still = self.still and still
+
+
+def why_not(paths: Sequence[str]) -> str:
+    """Why no process may be started that would open these names: one is a stranger's file. "" when it may."""
+    for path in paths:
+        try:
+            there = listed(path)
+        except OSError as error:
+            return f"{path} cannot be looked at: {error.strerror}"
+        if there is not None and not there.mode.startswith("p"):
+            return f"{there.kind} is at {path} now, where the FIFO was; take it away first"
+    return ""
 
 
 class Looker:
@@ -137,7 +150,7 @@ class Looker:
         self._searched = t
         targets = [name for path in self._paths for name in (path, path + DELETED)]
         ours = [seen.pid for seen in processes]
-        self._strangers = find_holders(targets, skip=(*ours, os.getpid())).tables
+        self._strangers = STRANGERS.holders(targets, skip=ours)
 
     def _of_path(self, t: int, path: str, processes: Sequence[Seen]) -> dict[str, ChannelRecord]:
         refused = None
@@ -318,21 +331,20 @@ class Looker:
 
     def ready(self, anew: bool) -> None:
         """Refuse to start a process that would open another's file in place of the FIFO."""
-        for path in self._paths:
-            if anew and owner_lives(path) is not None:
-                continue  # a temporary name, and the next will be another
-            try:
-                there = listed(path)
-            except OSError as error:
-                raise UsageError(f"{path} cannot be looked at: {error.strerror}") from None
-            if there is not None and not there.mode.startswith("p"):
-                raise UsageError(f"{there.kind} is at {path} now, where the FIFO was; take it away first")
+        # A temporary name, and the next will be another, need not be free when all begin anew.
+        why = why_not([path for path in self._paths if not anew or owner_lives(path) is None])
+        if why:
+            raise UsageError(why)
 
     def command(self, words: Sequence[str], processes: Sequence[Seen]) -> str | None:
         """`capacity N`: F_SETPIPE_SZ on every FIFO that is open. `unlink`: take the names away."""
         if not words or words[0] not in ("capacity", "unlink"):
             return None
-        return self._unlink() if words[0] == "unlink" else self._capacity(words[1:], processes)
+        if words[0] == "capacity":
+            return self._capacity(words[1:], processes)
+        if len(words) > 1:
+            raise UsageError("unlink: all names of the session at once; write: unlink")
+        return self._unlink()
 
     def _unlink(self) -> str:
         if self._joined:

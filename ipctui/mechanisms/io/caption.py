@@ -24,17 +24,19 @@ def _held(state: LabState, korean: bool) -> str:
     held = [name for name, process in collectors(state) if process.state is not None and process.state.state == "held"]
     if not held:
         return ""
-    waiting = sum(channel.now.count or 0 for channel in state.channels.values() if not channel.now.closed)
-    done = sum(
-        1 for name in held if way_of(state, name) == "async-nonblocking"
-    )  # its reads are completed whether or not it looks
+    cells = {state.processes[name].cell for name in held}
+    channels = [each.now for each in state.channels.values() if each.now.cell in cells and not each.now.closed]
+    waiting = sum(channel.count or 0 for channel in channels)
+    # Its reads are completed whether or not it looks.
+    done = any(way_of(state, name) == "async-nonblocking" for name in held)
     whom = _name(state, held[0]) if len(held) == 1 else f"{len(held)} collectors"
+    key = "space" if len(held) == 1 else "8"
     if korean:
         whom = _name(state, held[0]) if len(held) == 1 else f"수집자 {len(held)}개"
-        text = f"{whom}를 붙잡고 있다(space). 파이프에 메시지 {waiting}개가 기다리며 나이를 먹는다."
+        text = f"{whom}를 붙잡고 있다({key}). 파이프에 메시지 {waiting}개가 기다리며 나이를 먹는다."
         return text + (" async-nonblocking의 읽기는 붙잡혀 있어도 커널이 끝내 둔다." if done else "")
     verb = "is" if len(held) == 1 else "are"
-    text = f"{whom} {verb} held by you (space): {waiting} messages wait in the pipes and grow old."
+    text = f"{whom} {verb} held by you ({key}): {waiting} messages wait in the pipes and grow old."
     return text + (" A read that async-nonblocking asked for is completed all the same." if done else "")
 
 
@@ -50,14 +52,12 @@ def _compared(state: LabState, korean: bool) -> str:
     each, work = f"{ready.calls_each:.1f}", f"{done.rate:,.0f}"
     if korean:
         return (
-            f"같은 일을 다섯 방법으로: sync-nonblocking은 메시지 하나에 시스템 콜 {asked}번, 코어의 {share}를 "
-            f"폴링에 쓴다. async-blocking은 {each}번이고 사이에는 잔다. async-nonblocking은 기다리지 않고 "
-            f"다른 작업을 초당 {work}개 한다."
+            f"sync-nonblocking: 메시지마다 콜 {asked}번, 코어 {share}. async-blocking: {each}번, 사이에는 잔다. "
+            f"async-nonblocking: 기다리지 않고 다른 작업을 초당 {work}개."
         )
     return (
-        f"One job, five ways: sync-nonblocking makes {asked} system calls a message and burns {share} of a core; "
-        f"async-blocking makes {each} and sleeps; async-nonblocking waits for nothing and does {work} units of other "
-        "work a second."
+        f"sync-nonblocking: {asked} calls a message, {share} of a core. async-blocking: {each}, and it sleeps. "
+        f"async-nonblocking never waits: {work} units of work a second."
     )
 
 
@@ -87,46 +87,45 @@ def _late(figures: Measures) -> str:
 
 _ENGLISH = {
     "sync-blocking": lambda figures, asleep: (
-        f"{'The kernel let collector sleep in ' + asleep + '. ' if asleep else ''}It waits for one producer at a time: "
-        f"what another sends lies in its pipe, up to {_late(figures)} (p99). {_each(figures)} calls a message."
+        f"{'Asleep in ' + asleep + ' for' if asleep else 'It waits for'} one producer alone: what another sends lies in "
+        f"its pipe, up to {_late(figures)} (p99). {_each(figures)} calls a message."
     ),
     "sync-nonblocking": lambda figures, asleep: (
-        f"collector asks again and again: {_each(figures)} system calls a message, {figures.share:.0%} of a core, "
-        "nearly all answered EAGAIN. It never sleeps, and gets no more done than the one that does."
+        f"It asks again and again: {_each(figures)} calls a message, nearly all answered EAGAIN, {figures.share:.0%} of a "
+        "core. It gets no more done than one that sleeps."
     ),
     "async-blocking": lambda figures, asleep: (
-        f"{'The kernel let collector sleep in ' + asleep + '. ' if asleep else ''}The first producer that is ready "
-        f"wakes it, whichever: {_each(figures)} calls a message (the notice, and the read), "
-        f"p99 {_late(figures)}, {figures.share:.1%} of a core."
+        f"{'Asleep in ' + asleep + ' until' if asleep else 'It sleeps until'} any producer is ready: "
+        f"{_each(figures)} calls a message (notice and read), p99 {_late(figures)}, {figures.share:.1%} of a core."
     ),
     "async-nonblocking": lambda figures, asleep: (
-        f"Reads complete without collector, which does {figures.rate or 0:,.0f} units of other work a second and looks "
-        f"between two of them whether one has: {_each(figures)} system calls a message, p99 {_late(figures)}."
+        f"Reads complete without collector: it does {figures.rate or 0:,.0f} units of other work a second, and looks "
+        f"between two. {_each(figures)} calls a message, p99 {_late(figures)}."
     ),
     "signal-driven": lambda figures, asleep: (
-        f"SIGIO told collector that something can be read; nothing was completed: it still reads until EAGAIN, "
-        f"{_each(figures)} calls a message. Meanwhile {figures.rate or 0:,.0f} units of other work a second."
+        f"SIGIO announces, and completes nothing: collector reads until EAGAIN, {_each(figures)} calls a message. "
+        f"Meanwhile {figures.rate or 0:,.0f} units of other work a second."
     ),
 }
 _KOREAN = {
     "sync-blocking": lambda figures, asleep: (
-        f"{'커널이 collector를 ' + asleep + '에서 재웠다. ' if asleep else ''}한 번에 한 생산자만 기다린다. 그동안 다른 "
-        f"생산자의 메시지는 파이프에서 {_late(figures)}까지(p99) 기다린다. 메시지당 {_each(figures)}번."
+        f"{asleep + '에서 자며 ' if asleep else ''}한 생산자만 기다린다. 다른 생산자의 메시지는 파이프에서 "
+        f"{_late(figures)}까지(p99) 기다린다. 메시지당 콜 {_each(figures)}번."
     ),
     "sync-nonblocking": lambda figures, asleep: (
-        f"collector가 끝없이 다시 묻는다: 메시지당 시스템 콜 {_each(figures)}번, 코어의 {figures.share:.0%}. 거의 다 "
-        "EAGAIN이다. 자지 않지만 자는 쪽보다 더 하는 일은 없다."
+        f"끝없이 다시 묻는다: 메시지당 콜 {_each(figures)}번, 거의 다 EAGAIN, 코어의 {figures.share:.0%}. "
+        "자는 쪽보다 더 하는 일은 없다."
     ),
     "async-blocking": lambda figures, asleep: (
-        f"{'커널이 collector를 ' + asleep + '에서 재웠다. ' if asleep else ''}누구든 먼저 준비된 생산자가 깨운다: "
-        f"메시지당 {_each(figures)}번(알림과 read), p99 {_late(figures)}, 코어의 {figures.share:.1%}."
+        f"{asleep + '에서 잔다. ' if asleep else ''}누구든 먼저 준비된 생산자가 깨운다: 메시지당 콜 "
+        f"{_each(figures)}번(알림과 read), p99 {_late(figures)}, 코어의 {figures.share:.1%}."
     ),
     "async-nonblocking": lambda figures, asleep: (
-        f"읽기는 collector 없이 끝난다. collector는 다른 작업을 초당 {figures.rate or 0:,.0f}개 하며 그 사이사이 끝난 "
-        f"것이 있는지 본다: 메시지당 시스템 콜 {_each(figures)}번, p99 {_late(figures)}."
+        f"읽기는 collector 없이 끝난다. 다른 작업을 초당 {figures.rate or 0:,.0f}개 하며 그 사이에 확인한다: 메시지당 콜 "
+        f"{_each(figures)}번, p99 {_late(figures)}."
     ),
     "signal-driven": lambda figures, asleep: (
-        f"SIGIO는 읽을 것이 있다고 알릴 뿐 아무것도 끝내지 않는다. EAGAIN까지 직접 읽으니 메시지당 {_each(figures)}번. "
-        f"그동안 다른 작업을 초당 {figures.rate or 0:,.0f}개 한다."
+        f"SIGIO는 알릴 뿐 아무것도 끝내지 않는다. EAGAIN까지 직접 읽으니 메시지당 콜 {_each(figures)}번. 그동안 다른 작업을 "
+        f"초당 {figures.rate or 0:,.0f}개 한다."
     ),
 }

@@ -62,7 +62,7 @@ def _table(canvas: Canvas, state: LabState, view: View, top: int, room: int) -> 
         canvas.spans(1, y, row_line(state, name, process, view, canvas.width - 2, selected), canvas.width - 2)
         draw_lane(canvas, process, view, 1 + _LABEL, y + 1, columns)
         if each == 3:
-            canvas.spans(1 + _LABEL, y + 2, totals_line(state, name, process, view), canvas.width - 4)
+            canvas.spans(1 + _LABEL, y + 2, totals_line(state, name, process, view, canvas.width - 4), canvas.width - 4)
         canvas.hit(0, y, canvas.width, each, f"select:{name}")
         y += each
     draw_axis(canvas, view, 1 + _LABEL, y, columns, max(view.window // columns, 1))
@@ -97,8 +97,8 @@ def row_line(
     ]
 
 
-def totals_line(state: LabState, name: str, process: ProcessState, view: View) -> list[Span]:
-    """What a way does, in words, and its sums since the beginning."""
+def totals_line(state: LabState, name: str, process: ProcessState, view: View, width: int) -> list[Span]:
+    """What a way does, in words where there is room for them, and its sums since the beginning."""
     figures = measures(state, name)
     counters = process.counters
     received = counters.received if counters is not None else 0
@@ -106,7 +106,8 @@ def totals_line(state: LabState, name: str, process: ProcessState, view: View) -
     work = f"{said(view.language, 'other work')} {grouped(figures.work)}"
     sums = f"{grouped(received)} {_messages(view)} · CPU {cpu} · {work}"
     cell = f"{process.cell}: " if process.cell else ""
-    return [(f"{cell}{about(view.language, way_of(state, name))} · ", "dim"), (sums, "dim")]
+    words = f"{cell}{about(view.language, way_of(state, name))} · "
+    return [(words if cell_len(words + sums) <= width else cell, "dim"), (sums, "dim")]
 
 
 def _messages(view: View) -> str:
@@ -168,7 +169,7 @@ def _lines(state: LabState, view: View, pipes: Sequence[Channel], width: int, he
         return []
     lines: list[Line] = [_head(view, width), *(row_line(state, *each, view, width) for each in every)]
     if len(every) == 1 and height > len(lines) + len(pipes):
-        lines.append(totals_line(state, *every[0], view))
+        lines.append(totals_line(state, *every[0], view, width))
     return [*lines, *(_pipe_line(channel, view, width) for channel in pipes)][:height]
 
 
@@ -191,7 +192,7 @@ def _contents(state: LabState, view: View, pipes: Sequence[Channel], width: int,
     """Every way's figures and sums, then every pipe message by message."""
     lines: list[Line] = [_head(view, width)]
     for name, process in collectors(state):
-        lines += [row_line(state, name, process, view, width), totals_line(state, name, process, view)]
+        lines += [row_line(state, name, process, view, width), totals_line(state, name, process, view, width)]
     for channel in pipes:
         waited_for = bool(waiters(state, channel.object, {"write"}, view))
         whose = f"{channel.cell} · " if channel.cell else ""

@@ -61,6 +61,10 @@ def medians(state: LabState) -> dict[str, dict[int, int]]:
     return ways
 
 
+def _sends(port: Channel, role: str) -> bool:
+    return any(one["process"] == role for one in port.facts["send"])
+
+
 def _living(state: LabState, role: str) -> bool:
     process = state.processes.get(role)
     return process is not None and process.exited is None
@@ -87,15 +91,18 @@ def _dead(state: LabState, korean: bool) -> str:
         if not _living(state, role):
             continue
         told = state.facts.get("told", {}).get(role, "")
+        names = [str(port.name) for port in ports(state) if port.facts["dead"] and _sends(port, role)]
         if korean:
             more = f" notify 포트에는 {told}가 왔다." if told else ""
+            which = f"{', '.join(names)} " if names else ""
             return (
-                f"{role}의 송신 권한은 죽은 이름(dead name)이다: 수신 권한을 쥔 태스크가 없어 sendmsg가 {number}로 실패한다. "
+                f"{role}의 {which}송신 권한은 죽은 이름(dead name)이다: 수신 권한을 쥔 태스크가 없어 sendmsg가 {number}로 실패한다. "
                 f"보낸 것도 권한도 {role}에게 남는다.{more}"
             )
         more = f' Its notify port was told "{told}".' if told else ""
+        which = f" of {', '.join(names)}" if names else ""
         return (
-            f"{role}'s send right is a dead name: nobody has the receive right, and sendmsg fails with {number}. Message "
+            f"{role}'s send right{which} is a dead name: nobody has the receive right, and sendmsg fails with {number}. Message "
             f"and rights stay with {role}.{more}"
         )
     return ""
@@ -131,7 +138,9 @@ def _killed(state: LabState, korean: bool) -> str:
 
 def _full(state: LabState, korean: bool) -> str:
     for process, now in blocked(state, "sendmsg", "poll"):
-        if process.role == "kernel" or not (now.reason or "").startswith(("port P ", "waits until its port")):
+        if process.role == "kernel" or not (now.reason or "").startswith(
+            ("port P ", "port P:", "waits until its port")
+        ):
             continue
         port = next((one for one in ports(state) if one.name == "P"), None)
         if port is None:
@@ -140,16 +149,18 @@ def _full(state: LabState, korean: bool) -> str:
         fill = f"{grouped(port.facts['taken'])}/{grouped(port.facts['room'])}"
         held = next((role for role in now.wakers if is_held(state, role)), "")
         call = "sendmsg" if now.before is not None and now.before.name == "sendmsg" else "poll"
-        if not held and port.facts["taken"] + 1024 <= port.facts["room"]:
+        if port.facts["taken"] < port.facts["room"]:
             if korean:
-                return (
+                text = (
                     f"P에 자리가 났지만({fill}바이트) {process.role}는 아직 {call}에서 기다린다: 커널은 큐의 4분의 3이 비어야 "
                     "자는 쪽을 깨운다."
                 )
-            return (
+                return text + (f" 여러분이 {held}를 붙잡고 있다." if held else "")
+            text = (
                 f"There is room in P again ({fill} bytes taken), but {process.role} still waits in {call}: the kernel wakes "
                 "a sleeper when three quarters of the queue are free."
             )
+            return text + (f" You hold {held}." if held else "")
         if korean:
             text = f"포트 P의 큐가 메시지 {count}개로 찼다(커널 메모리 {fill}바이트). {process.role}는 {call}에서 기다린다."
             return text + (f" 여러분이 {held}를 붙잡고 있다(space)." if held else " 받는 쪽의 recvmsg가 자리를 만든다.")

@@ -23,8 +23,6 @@ WAYS = {1: "copied", 2: "fresh", 3: "ready", 4: "one page"}
 """The names of the ways that the measuring programs number."""
 KERNEL = "kernel"
 _SHOWN_ITEMS = 10
-_ONE_MORE = 1024
-"""Bytes of kernel memory that the next message may take."""
 _WATCHED = ("self.", "notify.")
 
 
@@ -71,7 +69,8 @@ class Looker:
                     self._look(seen, row.number, row.target, known)
         self._known = known
         now = {f"port {port.name}": self._record(t, port) for port in self._ports.values()}
-        measured = self._measures(t, processes)
+        # What has been measured stays, though whoever measured it has ended.
+        measured = self._measures(t, processes) or self._seen.get("measures")
         if measured is not None:
             now[measured.object] = measured
         records = [record for name, record in now.items() if not _same(record, self._seen.get(name))]
@@ -125,7 +124,7 @@ class Looker:
             capacity=port.room or None,
             readers=tuple(seen.role for seen, _, _ in mine),
             writers=tuple(dict.fromkeys(seen.role for seen, _, _ in senders)),
-            items=tuple(_item(message) for message in queue.messages),
+            items=tuple(map(_item, queue.messages, queue.sizes)),
             count=queue.count,
             head=b"".join(queue.messages)[:256].hex(),
             method="pidfd_getfd",
@@ -164,7 +163,15 @@ class Looker:
             if sleep.role == KERNEL:
                 # Nobody in particular: it serves whoever comes, and is never stuck because of a task.
                 return Reason("no message at any task-self port, nothing hung up", "a message by a task")
-            return Reason("waits until its port has room", "a receive by whoever has the receive right", others)
+            full = max(
+                (port for port in self._ports.values() if any(seen.role == sleep.role for seen, _, _ in port.send)),
+                key=lambda port: port.taken,
+                default=None,
+            )
+            receive = () if full is None else full.receive
+            mine = tuple(seen.role for seen, _, _ in receive if seen.role not in (sleep.role, KERNEL))
+            whom = " or ".join(mine) or "whoever gets the receive right"
+            return Reason("waits until its port has room", f"a receive by {whom}", mine)
         port = next(
             (
                 port
@@ -188,10 +195,11 @@ class Looker:
             count = port.queue.count if port.queue is not None else None
             fill = f"{'?' if count is None else count} messages, {grouped(port.taken)} of {grouped(port.room)} bytes"
             whom = " or ".join(receivers) or "whoever gets the receive right"
-            if port.taken + _ONE_MORE <= port.room:
-                # net/unix/af_unix.c, unix_writable: who sleeps there is woken later than who comes would get in.
+            if port.taken < port.room:
+                # Who comes gets in while any byte is free (net/core/sock.c, sock_alloc_send_pskb); who sleeps is woken
+                # only when three quarters are (net/unix/af_unix.c, unix_writable).
                 return Reason(
-                    f"port {port.name} was full, and who sleeps is woken when three quarters are free ({fill})",
+                    f"port {port.name}: woken once 3/4 of it is free ({fill})",
                     f"receives by {whom}",
                     receivers,
                 )
@@ -233,9 +241,9 @@ def parse_carried(text: str) -> int:
     return 0
 
 
-def _item(message: bytes) -> Item:
+def _item(message: bytes, size: int) -> Item:
     head = envelope(message)
-    return Item(head.id if head is not None else None, readable(message, 48), len(message))
+    return Item(head.id if head is not None else None, readable(message, 48), size)
 
 
 def _same(record: ChannelRecord, before: ChannelRecord | None) -> bool:

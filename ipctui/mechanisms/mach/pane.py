@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.cells import cell_len
+
 from ipctui.lab.state import LabState
 from ipctui.mechanisms.mach.caption import caption, medians, parameter, ports, variant
 from ipctui.trace.records import Channel
@@ -148,8 +150,11 @@ def _queue_line(port: Channel, view: View) -> Line:
     return line
 
 
-def _rights(state: LabState, role: str, language: str) -> Line:
-    """A task's rights: ◂ receive, ▸ send, × dead, each with the descriptor behind it; the special ones in short."""
+def _rights(state: LabState, role: str, language: str, few: bool = False) -> Line:
+    """A task's rights: ◂ receive, ▸ send, × dead, each with the descriptor behind it; the special ones in short.
+
+    With `few`, of those that every task is born with only the dead ones, and how many others there are.
+    """
     line: list[Span] = []
     special: list[Span] = []
     watched = 0
@@ -172,8 +177,12 @@ def _rights(state: LabState, role: str, language: str) -> Line:
             name, mark = (text.split("◂")[0], "◂") if "◂" in text else (text.split("▸")[0], "▸")
             joined.setdefault(name + mark, []).append(text.strip().partition(mark)[2])
         special = [(f"{name}{','.join(fds)} ", "dim") for name, fds in joined.items()]
-        if watched:
+        if watched and not few:
             special.append((f"{_word(language, 'watch')} {watched}", "dim"))
+    if few and role != "kernel":
+        dead = [span for span in special if span[1] == "error"]
+        others = len(special) - len(dead)
+        special = [*dead, (f"+{others} ", "dim")] if others else dead
     return [*line, *special]
 
 
@@ -183,7 +192,7 @@ def _answers(port: Channel, role: str) -> bool:
     return replies and role not in [one["process"] for one in port.facts["receive"]]
 
 
-def _task_lines(state: LabState, view: View) -> list[Line]:
+def _task_lines(state: LabState, view: View, few: bool = False) -> list[Line]:
     """A line a task, the kernel's last."""
     roles = [role for role in state.processes if role != "kernel"] + ["kernel"]
     width = max((len(role) for role in roles), default=0) + 1
@@ -193,10 +202,26 @@ def _task_lines(state: LabState, view: View) -> list[Line]:
         if process is None:
             continue
         if process.exited is not None:
-            lines.append([(f" {padded(role, width)}", "ended"), (f"✝ {process.status or ''}", "ended")])
+            lines.append([(f" {padded(role, width)}", "ended"), (f"✝ {process.status or ''} ", "ended")])
         else:
-            lines.append([(f" {padded(role, width)}", "title"), *_rights(state, role, view.language)])
+            lines.append([(f" {padded(role, width)}", "title"), *_rights(state, role, view.language, few)])
     return lines
+
+
+def _tasks_in(state: LabState, view: View, width: int, height: int) -> list[Line]:
+    """Every task in a few lines: where there is no line for each, in short and two to a line."""
+    lines = _task_lines(state, view)
+    if len(lines) <= height:
+        return lines
+    half, spans = width // 2, [list(line) for line in _task_lines(state, view, True)]
+    paired: list[list[Span]] = []
+    for line in spans:
+        used = sum(cell_len(text) for text, _ in paired[-1]) if paired else width
+        if used <= half and sum(cell_len(text) for text, _ in line) <= width - half:
+            paired[-1] += [(" " * (half - used), "text"), *line]
+        else:
+            paired.append(line)
+    return [*paired]
 
 
 def boxes(state: LabState, view: View) -> Sequence[Box]:
@@ -207,8 +232,8 @@ def boxes(state: LabState, view: View) -> Sequence[Box]:
     def lines(width: int, height: int) -> Sequence[Line]:
         rules = rules_line(STANDIN, view.language, width)
         if variant(state) == "out-of-line":
-            return [*_measure_lines(state, view, width)[: height - 1], rules]
-        tasks = _task_lines(state, view)
+            return [*_measure_lines(state, view, width, height - 1), rules]
+        tasks = _tasks_in(state, view, width, height - 2)
         queues = [_queue_line(port, view) for port in ports(state) if not port.facts["special"]]
         room = max(1, height - 1 - len(tasks)) if height - 1 > len(tasks) else 1
         return [*[*queues[:room], *tasks][: height - 1], rules]
@@ -220,12 +245,13 @@ def boxes(state: LabState, view: View) -> Sequence[Box]:
     return (Box(title, lines, contents, wish=7),)
 
 
-def _measure_lines(state: LabState, view: View, width: int) -> list[Line]:
-    """Times by size and way."""
+def _measure_lines(state: LabState, view: View, width: int, height: int = 5) -> list[Line]:
+    """Times by size and way; where a line is short, without the way that leaves all pages but one untouched."""
     ways = medians(state)
     sizes = sorted({size for times in ways.values() for size in times})
-    named = {_word(view.language, name): ways.get(name, {}) for name in ("copied", "fresh", "ready", "one page")}
-    return list(size_lines(named, sizes, width))
+    names = ("copied", "fresh", "ready", "one page")[: 4 if height > 4 else 3]
+    named = {_word(view.language, name): ways.get(name, {}) for name in names}
+    return list(size_lines(named, sizes, width))[:height]
 
 
 def _contents(state: LabState, view: View, width: int) -> list[Line]:

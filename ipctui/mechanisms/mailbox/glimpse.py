@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ipctui.lab.state import LabState, ProcessState
-from ipctui.mechanisms.mailbox.order import empty, place_of
+from ipctui.mechanisms.mailbox.order import empty, got_by_others, place_of
 from ipctui.trace.records import Call, Channel, State
 
 
@@ -70,10 +70,13 @@ def niceness(state: LabState) -> dict[str, int]:
 
 
 def passed_by(state: LabState, process: ProcessState) -> int:
-    """How many messages others have received while a process has been waiting, by the calls that are remembered."""
+    """How many messages others have received while a process has been waiting."""
     now = process.state
     if now is None or now.state != "blocked" or now.since is None:
         return 0
+    since, before = state.facts.get("waits", {}).get(process.role, (None, 0))
+    if since == now.since:
+        return max(0, got_by_others(state.facts, process.role) - int(before))
     return sum(
         1
         for call in state.calls

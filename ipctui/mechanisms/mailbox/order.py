@@ -86,6 +86,11 @@ def place_of(facts: Mapping[str, Any], process: str, object: str | None) -> str 
     return object
 
 
+def got_by_others(facts: Mapping[str, Any], process: str) -> int:
+    """How many messages all but this process have received."""
+    return sum(int(count) for role, count in facts.get("got", {}).items() if role != process)
+
+
 class _Following:
     """Facts thawed for the length of one batch."""
 
@@ -106,6 +111,7 @@ class _Following:
                 "mailboxes": copy.deepcopy(dict(self.facts.get("mailboxes", {}))),
                 "stopped": dict(self.facts.get("stopped", {})),
                 "got": dict(self.facts.get("got", {})),
+                "waits": dict(self.facts.get("waits", {})),
                 "open": {role: list(places) for role, places in self.facts.get("open", {}).items()},
                 "old": {role: list(places) for role, places in self.facts.get("old", {}).items()},
             }
@@ -167,7 +173,12 @@ class _Following:
             self.facts["old"].pop(record.process, None)
 
     def state(self, record: State) -> None:
-        """Remember who is stopped inside a call: the kernel may have finished it, and it returns only later."""
+        """Remember who is stopped inside a call: the kernel may have finished it, and it returns only later.
+
+        Besides, since when each that sleeps in mq_receive does, and how many messages others had received by then.
+        """
+        if record.state == "blocked" and record.before is not None and record.before.name == "mq_receive":
+            self._waits(record)
         stopped = self.facts.get("stopped", {})
         inside = None
         if record.state == "stopped" and record.before is not None and record.before.name in ("mq_send", "mq_receive"):
@@ -178,6 +189,16 @@ class _Following:
                 self.facts["stopped"].pop(record.process, None)
             else:
                 self.facts["stopped"][record.process] = inside
+
+    def _waits(self, record: State) -> None:
+        since, name = record.since, record.process
+        if since is None or self.facts.get("waits", {}).get(name, (None,))[0] == since:
+            return
+        place = place_of(self.facts, name, record.object) or ""
+        recent = self._boxes().get(place, empty())["recent"]
+        # That it sleeps is told a little later than it fell asleep.
+        later = sum(1 for sign, _, end in recent if sign < 0 and end > since)
+        self.facts["waits"][name] = [since, got_by_others(self.facts, name) - later]
 
     def lost(self) -> None:
         for box in self._boxes().values():

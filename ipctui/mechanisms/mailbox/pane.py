@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from ipctui.lab.state import LabState, ProcessState
 from ipctui.mechanisms.mailbox.caption import caption
 from ipctui.mechanisms.mailbox.commands import POLICIES
-from ipctui.mechanisms.mailbox.glimpse import box_of, niceness, placed, policy_of
+from ipctui.mechanisms.mailbox.glimpse import box_of, mailboxes, niceness, placed, policy_of
 from ipctui.mechanisms.mailbox.words import said, worded
 from ipctui.trace.records import Channel
 from ipctui.trace.text import grouped
@@ -229,6 +229,13 @@ def _of_selected(command: str) -> Callable[[LabState, View], str]:
     return lambda state, view: f"{command} {view.selected}" if view.selected in state.processes else ""
 
 
+def _nicer(state: LabState, view: View) -> str:
+    """Who waits in receive is served by its priority: that of a sender would change nothing."""
+    receivers = [role for box in mailboxes(state) for role in box.readers if role in state.processes]
+    chosen = receivers[-1] if receivers and view.selected not in receivers else view.selected
+    return f"nice {chosen}" if chosen in state.processes else ""
+
+
 def _delete(state: LabState, view: View) -> str:
     process = state.processes.get(view.selected)
     return f"delete {view.selected}" if process is not None and process.exited is None and process.pid else "delete"
@@ -246,7 +253,7 @@ _OWN = (
     Offer("6", "create", "the selected makes the mailbox, its name being free", command=_of_selected("create")),
     Offer("7", "receive", "the selected receives one message more, held or not", command=_of_selected("receive")),
     Offer("8", "delete", "the selected takes the mailbox's name away (mq_unlink); i sends", command=_delete),
-    Offer("9", "nicer", "the selected makes itself nicer by 10: nice(2)", command=_of_selected("nice")),
+    Offer("9", "nicer", "the selected receiver, else the last, makes itself nicer by 10: nice(2)", command=_nicer),
     Offer(
         "l",
         "policy",

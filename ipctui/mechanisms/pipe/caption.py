@@ -24,6 +24,7 @@ def caption(state: LabState, language: str) -> str:
         stopped,
         stepping,
         torn,
+        _strangers,
         _blocked_writer,
         _blocked_reader,
         polling,
@@ -90,6 +91,33 @@ def _killed_by_write(state: LabState, korean: bool) -> str:
         if korean:
             return f"{process.role}는 읽는 쪽이 없는 파이프에 썼고, 커널이 SIGPIPE로 끝냈다. r로 다시 시작한다."
         return f"{process.role} wrote to a pipe that nobody can read: the kernel killed it with SIGPIPE. r restarts."
+    return ""
+
+
+def _strangers(state: LabState, korean: bool) -> str:
+    """A process that is no worker and holds an end: it takes bytes, or keeps end of file away."""
+    for held in state.channels.values():
+        channel = held.now
+        if channel.closed:
+            continue
+        reading = next((name for name in channel.readers if name.startswith("pid ")), "")
+        writing = next((name for name in channel.writers if name.startswith("pid ")), "")
+        if reading:
+            if korean:
+                return f"실험실 밖의 프로세스 {reading}도 읽기 종단을 쥐고 있다: 바이트는 먼저 읽는 쪽에만 가고, 다른 쪽은 그것을 보지 못한다."
+            return (
+                f"A process from outside, {reading}, holds the read end, too: each byte goes to whoever reads first, "
+                "and the other never sees it."
+            )
+        if writing:
+            if korean:
+                return (
+                    f"실험실 밖의 프로세스 {writing}도 쓰기 종단을 쥐고 있다: 그것이 닫기 전에는 파일 끝이 오지 않는다."
+                )
+            return (
+                f"A process from outside, {writing}, holds the write end, too: until it closes that, end of file does "
+                "not come."
+            )
     return ""
 
 

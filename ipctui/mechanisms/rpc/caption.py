@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ipctui.lab.state import LabState
+from ipctui.mechanisms.rpc.strangers import strange
 from ipctui.widgets.sentences import blocked_by_held, ended, failed, first_of, is_held, stepping, stopped
 
 _FRESH = 12_000_000_000
@@ -15,7 +16,21 @@ _LONG = 30_000_000_000
 
 def caption(state: LabState, language: str) -> str:
     """The sentence for a state."""
-    rules = (_crashed, failed, stopped, stepping, _held, _cut, _side_by_side, _unmatched, _moved, _costs, _came, ended)
+    rules = (
+        _crashed,
+        failed,
+        stopped,
+        stepping,
+        _held,
+        _cut,
+        strange,
+        _side_by_side,
+        _unmatched,
+        _moved,
+        _costs,
+        _came,
+        ended,
+    )
     return first_of(rules, state, language) or _opening(state, language == "ko")
 
 
@@ -114,13 +129,24 @@ _BELIEFS = (
 )
 
 
+def _server_port(state: LabState) -> int:
+    """Where the server listens, by its socket; 0 while it has none. What it tells of itself may be lost, flat out."""
+    for held in state.channels.values():
+        facts = held.now.facts
+        if not held.now.closed and (facts.get("process"), facts.get("peer")) == ("server", "*"):
+            port = str(facts.get("local", "")).rpartition(":")[2]
+            if port.isdecimal() and port != "0":
+                return int(port)
+    return 0
+
+
 def _moved(state: LabState, korean: bool) -> str:
     heard = state.facts.get("heard", {})
     nobody = heard.get(f"nobody there by {'fixed' if _variant(state) == 'matchmaker' else 'client'}")
     if _variant(state) not in ("fixed-port", "matchmaker") or nobody is None or state.t - nobody["t"] > _FRESH:
         return ""
-    port, now = nobody["number"], heard.get("listens", {}).get("number", "?")
-    if port == now:
+    port, now = nobody["number"], _server_port(state)
+    if port == now or not now:
         return ""
     if _variant(state) == "matchmaker":
         if korean:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ipctui.kernel.ports import port_free, unprivileged_start, why_not_port
+from ipctui.kernel.ports import claim, no_loopback, planned_port, unprivileged_start, why_not_port
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
 from ipctui.lab.parameters import BEGINNING, Parameter, UsageError
 from ipctui.mechanisms.rpc.looker import Looker
@@ -106,12 +105,7 @@ class Rpc:
         """Where there is no Linux, or no IPv4 loopback."""
         if sys.platform != "linux":
             return f"workers are started and watched through Linux's /proc, memfd and pidfd; this is {sys.platform}"
-        try:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                probe.bind(("127.0.0.1", 0))
-        except OSError as error:
-            return f"no socket on 127.0.0.1 here: {error.strerror or error}; the portmapper's protocol is IPv4's"
-        return None
+        return no_loopback()
 
     def check(self, variant: Variant, values: Mapping[str, Any]) -> None:
         """Ports that are named must be free and allowed."""
@@ -129,9 +123,9 @@ class Rpc:
         """Independent processes, servers first."""
         linked = "link" in variant.roles
         # Behind a link nobody needs to know the port: one that the next laboratory does not prefer as well.
-        server = values["server"] or _free(0 if linked else SERVER_PORT)
-        matchmaker = (values["port"] or _free(MATCHMAKER_PORT, server)) if variant.name == "matchmaker" else 0
-        port = _free(0, server) if linked else 0 if matchmaker else server
+        server = _port(values["server"], 0 if linked else SERVER_PORT)
+        matchmaker = _port(values["port"], MATCHMAKER_PORT) if variant.name == "matchmaker" else 0
+        port = _port(0, 0) if linked else 0 if matchmaker else server
         names = SEMANTICS if variant.name == "side-by-side" else (_semantics(variant.name),)
         fresh = new_name()
         ledger = str(Path(tempfile.gettempdir()) / f"{fresh}.ledger") if linked else ""
@@ -187,16 +181,12 @@ def _semantics(variant: str) -> str:
     return {"local": "maybe"}.get(variant, variant)
 
 
-def _free(preferred: int, but: int = 0) -> int:
-    """A port of 127.0.0.1 that is free for UDP and TCP; the preferred one if it is."""
-    if preferred and preferred != but and port_free(preferred):
-        return preferred
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port != but and port_free(port):
-            return port
+def _port(named: int, preferred: int) -> int:
+    """The port that the user names, else one that is free, the preferred one if it is; no other laboratory takes it."""
+    if not named:
+        return planned_port(preferred)
+    claim(named)
+    return named
 
 
 def _trees(variant: str, values: Mapping[str, Any]) -> tuple[tuple[PlannedSeat, ...], ...]:

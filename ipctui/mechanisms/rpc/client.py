@@ -44,7 +44,8 @@ def client(calls: Calls, given: SimpleNamespace) -> None:
     sides = [Client(calls, given, name, number, given.port, first) for name, number in given.programs.items()]
     for side in sides:
         side.xid += given.apart * sides.index(side)
-        if side.semantics == "exactly-once":
+        if side.semantics == "exactly-once" or (side.semantics == "at-most-once" and given.transport == "tcp"):
+            # A new connection has a new port: by its address alone no server would know the client again.
             side.credential = onc_rpc.system_credential(os.getpid(), calls.seat.role)
     for memo, me in zip(calls.messages(), cycle(sides), strict=False):
         CALLS[me.semantics](me, memo)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ipctui.kernel.inet_sockets import InetSocket, look, peek, shown
+from ipctui.kernel.ports import claim, give_back, planned_port, port_free, why_not_port
 from ipctui.lab.channel import Plan, Reason, Seen, Sleep
 from ipctui.lab.parameters import UsageError, number, printable
 from ipctui.mechanisms.rpc.ledger import balances_of, effects_of, entries
@@ -72,6 +73,7 @@ class Looker:
         self._places: dict[str, _Place] = {}
         self._told: dict[str, ChannelRecord] = {}
         self._ledger = _Ledger()
+        self._moved = 0
         self._orders = Orders(
             lost=_share(given["loss"]), doubled=_share(given["duplication"]), overtaken=_share(given["reordering"])
         )
@@ -81,10 +83,11 @@ class Looker:
         self._write()
 
     def close(self) -> None:
-        """Give back the segment; its name is the session's."""
+        """Give back the segment, whose name is the session's, and the ports."""
         if self._segment >= 0:
             os.close(self._segment)
             self._segment = -1
+            give_back(self._moved, *(self._given[name] for name in ("port", "server", "matchmaker")))
 
     def _write(self) -> None:
         raw = self._orders.packed()
@@ -233,29 +236,41 @@ class Looker:
             raise UsageError(f"crash: write crash {'|'.join(CRASHES)}")
         self._orders.crash = 1 + CRASHES.index(where)
         self._orders.crashes += 1
-        return f"the server is killed at its next call, {where}; r on the server starts another"
+        return f"the server is killed at its next call, {where}; 8, or restart server, starts another"
 
     def _move(self, rest: list[str]) -> str:
         self._need("server", "move")
+        if "link" in self._roles or "callee" in self._roles:
+            raise UsageError(
+                "move: nobody here would find the server again; the variants fixed-port and matchmaker are about that"
+            )
         port = number(rest[0], whole=True) if rest else 0
         if not isinstance(port, int) or not 0 <= port <= 65535:
             raise UsageError(f"move {printable(rest[0])}: a port from 1 to 65535, or none for any")
-        ports = [
+        served = [
             place.now.local[1]
             for place in self._places.values()
-            if place.role == "server" and place.now.protocol == "udp"
+            if place.role == "server" and place.now.protocol == "udp" and place.now.peer is None
         ]
-        if not ports:
-            raise UsageError("move: the server has no port; r on the server starts it again")
-        home = self._given["server"]
-        if not rest and home not in ports:
-            port = home
+        if not served:
+            raise UsageError("move: the server has no port; restart server starts it again")
+        at, home = served[0], self._given["server"]
+        if port == at:
+            raise UsageError(f"move {port}: the server is there")
+        if port and (why := why_not_port(port)):
+            raise UsageError(f"move {port}: {why}")
+        if not port:
+            port = home if home != at and port_free(home) else planned_port()
+        if self._moved != port:
+            give_back(self._moved)
+        claim(port)
+        self._moved = 0 if port == home else port
         self._orders.port = port
         self._orders.moves += 1
         self._write()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wake:
-            wake.sendto(b"", ("127.0.0.1", ports[0]))  # an empty datagram: it looks at its orders
-        return f"the server moves from port {ports[0]} to {port or 'another'}"
+            wake.sendto(b"", ("127.0.0.1", at))  # an empty datagram: it looks at its orders
+        return f"the server moves from port {at} to {port}"
 
     def _need(self, role: str, name: str) -> None:
         if role not in self._roles:

@@ -36,6 +36,9 @@ _WITHOUT_CALL = frozenset(
         "unset",
         "listed",
         "nobody there",
+        "too many connections",
+        "never reads",
+        "truncated record",
         *COSTS,
     )
 )
@@ -91,7 +94,7 @@ class _Memory:
         if record.name in COSTS:
             costs = self._own("costs")
             costs[record.name] = [*costs.get(record.name, []), number][-_MOST_COSTS:]
-        if record.name in _WITHOUT_CALL or record.name.startswith("killed"):
+        if record.name in _WITHOUT_CALL or record.name.startswith(("killed", "refused ")):
             said = {"number": number, "t": record.t, "process": record.process}
             self._own("heard").update({record.name: said, f"{record.name} by {record.process}": said})
             return

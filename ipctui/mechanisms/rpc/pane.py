@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from rich.cells import cell_len
+
 from ipctui.lab.state import LabState, ProcessState
 from ipctui.mechanisms.rpc.caption import caption
 from ipctui.mechanisms.rpc.memory import BELIEFS, COSTS, counted
@@ -30,6 +32,8 @@ _BAR = 30
 _STAYS = 6_000_000_000
 """Nanoseconds for which a call that met with loss is drawn."""
 _SEMANTICS_WIDTH = 14
+_NARROW = 24
+"""Cells of a line in the narrowest card of three side by side."""
 
 
 def sockets(state: LabState, role: str = "") -> list[Channel]:
@@ -179,7 +183,7 @@ def _matchmaker(state: LabState, language: str) -> Line:
     heard = state.facts.get("heard", {})
     at = [one.facts["local"] for one in sockets(state, "matchmaker") if one.facts["protocol"] == "udp"]
     line: list[Span] = [
-        (f" {word(language, 'matchmaker')} {at[0] if at else '–'} ", "title"),
+        (f" {word(language, 'matchmaker')} {_port(at[0]) if at else '–'} ", "title"),
         (f"{word(language, 'registered')} {heard.get('registered', {}).get('number', '–')} ", "text"),
         (f"GETPORT ▸ {heard.get('looked up', {}).get('number', '–')} ", "number"),
     ]
@@ -230,7 +234,8 @@ def _contents(state: LabState, language: str, width: int) -> list[Line]:
         lines += [*step_lines(call, language), []]
     for one in sockets(state):
         facts = one.facts
-        drops = f"  {facts['drops']} {word(language, 'lost')}" if facts["drops"] else ""
+        thrown = facts["drops"] if facts["protocol"] == "udp" else 0  # TCP sends again what found no room
+        drops = f"  {thrown} {word(language, 'lost')}" if thrown else ""
         lines.append(
             [
                 (f" {facts['process']:<11}", "title"),
@@ -258,16 +263,36 @@ def _contents(state: LabState, language: str, width: int) -> list[Line]:
     return lines
 
 
+def _ends(state: LabState, role: str) -> str:
+    """`3 :40000 ▸ link:50000`, `4 udp, 5 tcp :30500 +2`: as the narrowest card has room, others counted."""
+    every = [one.facts for one in sockets(state)]
+    owners = {facts["local"]: facts["process"] for facts in every if facts["peer"] == "*"}
+    bound: dict[str, list[str]] = {}
+    parts = []
+    for facts in every:
+        if facts["process"] != role:
+            continue
+        if facts["peer"] == "*":
+            bound.setdefault(_port(facts["local"]), []).append(f"{facts['fd']} {facts['protocol']}")
+        else:
+            whom = owners.get(facts["peer"], "")
+            parts.append((1, f"{facts['fd']} {_port(facts['local'])} ▸ {whom}{_port(facts['peer'])}"))
+    parts = [*((len(each), f"{', '.join(each)} {port}") for port, each in bound.items()), *parts]
+    total, text = sum(count for count, _ in parts), ""
+    told = 0
+    for count, part in parts:
+        longer = f"{text}, {part}" if text else part
+        left = total - told - count
+        if text and cell_len(longer + (f" +{left}" if left else "")) > _NARROW:
+            break
+        text, told = longer, told + count
+    return text + (f" +{total - told}" if told < total else "")
+
+
 def _notes(state: LabState, process: ProcessState, language: str) -> Sequence[Line]:
     """Where it listens or whom it calls; of the server, how much it remembers of its bound."""
-    found = [one.facts for one in sockets(state, process.role)]
-    owners = {one.facts["local"]: one.facts["process"] for one in sockets(state) if one.facts["peer"] == "*"}
-    ends = []
-    for facts in found:
-        whom = owners.get(facts["peer"], "")
-        to = "" if facts["peer"] == "*" else f" ▸ {whom}{_port(facts['peer'])}"
-        ends.append(f"{facts['fd']} {facts['protocol']} {_port(facts['local'])}{to}")
-    notes: list[Line] = [[(", ".join(ends), "text")]] if ends else []
+    ends = _ends(state, process.role)
+    notes: list[Line] = [[(ends, "text")]] if ends else []
     if process.role == "server":
         bound, heard = _parameter(state, "bound", 0), state.facts.get("heard", {})
         notes += [
@@ -301,6 +326,10 @@ def _cut(state: LabState, view: View) -> str:
     return "mend" if _orders(state).get("cut") else "cut"
 
 
+def _move(state: LabState, view: View) -> str:
+    return "move" if _variant(state) in ("fixed-port", "matchmaker") else ""
+
+
 def _crash(state: LabState, view: View) -> str:
     if _dead(state):
         return "restart server"
@@ -314,6 +343,6 @@ PANE = STAGE.pane(
     Offer("6", "drop reply", "the link drops the next reply; side by side, the first of each", command=_drop),
     Offer("7", "duplicate", "the link doubles the next call", command=_when_linked("duplicate call")),
     Offer("8", "crash", "kill the server between doing and answering; again: restart it", command=_crash),
-    Offer("9", "move", "the server moves to another port, or back", command=lambda state, view: "move"),
+    Offer("9", "move", "the server moves to another port, or back", command=_move),
     Offer("l", "cut", "cut the link, or mend it", command=_cut),
 )

@@ -6,7 +6,7 @@ import os
 import signal
 from dataclasses import dataclass, field
 from errno import ECONNRESET, EPIPE
-from socket import AF_INET, MSG_DONTWAIT, MSG_NOSIGNAL, SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET
+from socket import AF_INET, MSG_DONTWAIT, MSG_NOSIGNAL, SO_REUSEADDR, SO_SNDBUF, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET
 from types import SimpleNamespace
 
 from ipctui.mechanisms.rpc.client import BALANCE, CONFIRM, DEPOSIT, LOOPBACK, NULL, PIECE, VERSION, Client, ask
@@ -23,6 +23,8 @@ from ipctui.worker.sockets import shown
 from ipctui.worker.xdr import Reader, XdrError, hyper
 
 CONNECTIONS = 64
+UNREAD = 32_768
+"""Bytes of answers that the kernel keeps for a client that does not read: SO_SNDBUF, which it doubles."""
 TOLD = (
     *("unmarshalled", "executed", "committed", "duplicate suppressed", "confirmed", "confirmed nothing", "noise"),
     *(
@@ -33,6 +35,7 @@ TOLD = (
         "hung up",
         "too many connections",
         "never reads",
+        "truncated record",
         "refused oversized record",
     ),
     *(f"refused {status}" for status in (*onc_rpc.ACCEPT_STATS[1:], "RPC_MISMATCH", "AUTH_ERROR")),
@@ -216,6 +219,7 @@ def listen(me: Server, port: int) -> None:
     port = int(me.calls.getsockname(me.udp)[1])
     me.listener = me.calls.socket(AF_INET, SOCK_STREAM)
     me.calls.setsockopt(me.listener, SOL_SOCKET, SO_REUSEADDR, 1)
+    me.calls.setsockopt(me.listener, SOL_SOCKET, SO_SNDBUF, UNREAD)  # accept inherits it
     me.calls.bind(me.listener, (LOOPBACK, port))
     me.calls.listen(me.listener, CONNECTIONS)
     me.calls.tell("listens", port)
@@ -254,7 +258,7 @@ def stream(me: Server, fd: int) -> None:
     try:
         data = me.calls.recv(fd, PIECE, MSG_DONTWAIT)
         if data == b"":
-            leave(me, fd, "hung up")
+            return leave(me, fd, "truncated record" if records.unfinished else "hung up")
         for packet in records.fed(data or b""):
             answer = marked(served) if (served := serve(me, packet, caller)) else b""
             # A client that never reads must not keep all others waiting.

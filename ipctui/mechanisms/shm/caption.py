@@ -6,14 +6,11 @@ of the segment was read from it.
 
 from __future__ import annotations
 
-from ipctui.lab.state import LabState, ProcessState
+from ipctui.lab.state import LabState
 from ipctui.mechanisms.shm.facts import lost_updates, recovered_by, stored_updates
 from ipctui.mechanisms.shm.words import reason
-from ipctui.trace.records import Access, Channel
+from ipctui.trace.records import Channel
 from ipctui.trace.text import grouped
-
-_COUNTER = 0
-"""The counter's offset in its segment."""
 
 
 def caption(state: LabState, language: str) -> str:
@@ -146,7 +143,7 @@ def _between(state: LabState, segment: Channel, korean: bool) -> str:
         now = process.state
         if now is None or now.state != "held" or now.before is None or now.before.name != "store":
             continue
-        loaded = _loaded(state, process)
+        loaded = state.facts.get("loaded", {}).get(process.name)
         if loaded is None:
             continue
         present = segment.facts["counter"]
@@ -161,19 +158,6 @@ def _between(state: LabState, segment: Channel, korean: bool) -> str:
             f"by now. Released (space), it stores {grouped(loaded + 1)}: {grouped(undone)} updates undone."
         )
     return ""
-
-
-def _loaded(state: LabState, process: ProcessState) -> int | None:
-    """The value that a process loaded last from the counter."""
-    for call in reversed(state.calls):
-        if (
-            isinstance(call, Access)
-            and call.process == process.role
-            and call.name == "load"
-            and call.offset == _COUNTER
-        ):
-            return call.value
-    return None
 
 
 def _asleep(state: LabState, segment: Channel, korean: bool) -> str:

@@ -7,11 +7,13 @@ from errno import EOWNERDEAD
 from typing import Any
 
 from ipctui.lab.fold import key
-from ipctui.trace.records import Call, Channel, Count, Counters, Process, Record
+from ipctui.trace.records import Access, Call, Channel, Count, Counters, Process, Record
 
 SET_UP = frozenset({"shm_open", "ftruncate", "mmap", "munmap", "close", "sem_open", "sem_close"})
 """Operations made before the first message and after the last."""
 _WINDOW = 1_000_000_000
+_COUNTER = 0
+"""The shared counter's offset in its segment."""
 
 
 def kernel_calls(counts: Iterable[Count]) -> int:
@@ -32,13 +34,15 @@ def word_stores(counts: Iterable[Count], segment: str) -> int:
 def reduce(facts: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, Any]:
     """Keeps, for each counter: its value, its value at the beginning, and the stores of each process into it.
 
-    Besides, when each process began that has died since, and who was the last to get the robust mutex of a dead owner.
+    Besides, what each process loaded last from a counter (the calls that are kept are soon others'), when each process
+    began that has died since, and who was the last to get the robust mutex of a dead owner.
     """
     races: dict[str, Any] = dict(facts.get("races", {}))
     recovered, recovery = facts.get("recovered", 0), facts.get("recovery", {})
     deaths: dict[str, int] = dict(facts.get("deaths", {}))
     starts: dict[str, int] = dict(facts.get("starts", {}))
     cpu: dict[str, Any] = dict(facts.get("cpu", {}))
+    loaded: dict[str, int] = dict(facts.get("loaded", {}))
     changed = False
     for record in records:
         if isinstance(record, Channel) and "counter" in record.facts:
@@ -47,12 +51,17 @@ def reduce(facts: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, 
         elif isinstance(record, Counters):
             changed |= bool(races) and _counted(races, record)
             changed |= _burned(cpu, record)
+        elif isinstance(record, Access):
+            if races and record.name == "load" and record.offset == _COUNTER and record.size is None:
+                loaded[key(record.process, record.cell)] = record.value
+                changed = True
         elif isinstance(record, Call) and record.name == "pthread_mutex_lock" and record.result == EOWNERDEAD:
             recovered += 1
             recovery = {"t": record.end, "process": record.process}
             changed = True
         elif isinstance(record, Process) and record.event == "started":
             starts[record.process] = record.t
+            loaded.pop(record.process, None)  # that was another process's
             changed = True
         elif isinstance(record, Process) and record.event == "exited":
             # Not when it died: the next locker may have recovered before anybody tells of the death.
@@ -68,6 +77,7 @@ def reduce(facts: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, 
         "starts": starts,
         "deaths": deaths,
         "cpu": cpu,
+        "loaded": loaded,
     }
 
 

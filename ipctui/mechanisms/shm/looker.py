@@ -14,7 +14,6 @@ from ipctui.kernel.shared_memory import (
     FOLDER,
     SegmentFile,
     SegmentStat,
-    mappers,
     mappings,
     parse_mutex,
     write_word,
@@ -26,6 +25,7 @@ from ipctui.lab.channel import Reason, Seen, Sleep
 from ipctui.lab.parameters import UsageError, unknown
 from ipctui.mechanisms.shm.facts import word_stores
 from ipctui.mechanisms.shm.locks import Locks
+from ipctui.mechanisms.shm.strangers import Strangers
 from ipctui.trace.records import Channel as ChannelRecord
 from ipctui.trace.records import Item
 from ipctui.trace.text import readable
@@ -36,7 +36,6 @@ from ipctui.worker.places import MUTEX, WORD, Layout
 _HEAD = 2048
 """Bytes of the segment that a record carries."""
 _MAPS_EVERY = 1_000_000_000
-_EVERYBODY_EVERY = 4_000_000_000
 _WORD = struct.Struct("=q")
 _MAPS_CALLS = frozenset({"mmap", "munmap", "shm_open"})
 
@@ -56,12 +55,13 @@ class Looker:
         self._file = SegmentFile(self._path)
         self._locks = Locks(given)
         self._said: dict[str, ChannelRecord] = {}
+        self._own: set[tuple[int, int]] = set()
         self._bytes = b""
         self._written: dict[int, tuple[int, int]] = {}
         self._mapped: dict[str, list[Mapped]] = {}
         self._strangers: dict[str, list[Mapped]] = {}
         self._maps_at = -_MAPS_EVERY
-        self._everybody_at = 0
+        self._everybody = Strangers()
         self._maps_count = -1
         self._stores: dict[str, int] = {}
         self._race: tuple[int, dict[str, int]] = (0, {})
@@ -87,6 +87,12 @@ class Looker:
     # The segment.
 
     def _segment(self, t: int, processes: Sequence[Seen]) -> ChannelRecord | None:
+        self._own |= {
+            row.inode
+            for seen in processes
+            for row in seen.descriptors
+            if row.target == self._path and row.inode is not None
+        }
         if not self._file.open(self._descriptor(processes)):
             return None
         stat = self._file.stat()
@@ -239,7 +245,8 @@ class Looker:
     # Who has it mapped.
 
     def _find_mappings(self, t: int, processes: Sequence[Seen], stat: SegmentStat) -> None:
-        """Read /proc/PID/maps anew after a call that changes one, and every second; everybody's more rarely."""
+        """Read /proc/PID/maps anew after a call that changes one, and every second; strangers' a few at a time."""
+        self._strangers = self._everybody.look(t, stat.inode, {seen.pid for seen in processes})
         count = sum(
             row.calls
             for seen in processes
@@ -250,12 +257,7 @@ class Looker:
         if count == self._maps_count and t - self._maps_at < _MAPS_EVERY:
             return
         self._maps_count, self._maps_at = count, t
-        inodes = {stat.inode}
-        self._mapped = {seen.name: mappings(seen.pid, inodes) for seen in processes}
-        if t - self._everybody_at >= _EVERYBODY_EVERY:
-            self._everybody_at = t
-            others = mappers(inodes, {seen.pid for seen in processes})
-            self._strangers = {f"pid {pid}": lines for pid, lines in others.items()}
+        self._mapped = {seen.name: mappings(seen.pid, {stat.inode}) for seen in processes}
 
     def _mapped_rows(self, processes: Sequence[Seen]) -> list[dict[str, Any]]:
         pids = {seen.name: seen.pid for seen in processes}
@@ -272,6 +274,15 @@ class Looker:
             for mapping in lines
         ]
 
+    def ready(self, anew: bool) -> None:
+        """Refuse to start a process that would take a stranger's segment for the session's, and set its size."""
+        there = self._file.named()
+        if not anew and not self._given.joined and there is not None and self._own and there not in self._own:
+            raise UsageError(
+                f"another segment has the name {self._path} now, and who starts would take it for this one; "
+                "rm it, or r begins anew"
+            )
+
     # Sleep, and commands.
 
     def explain(self, sleep: Sleep, processes: Sequence[Seen]) -> Reason:
@@ -287,7 +298,9 @@ class Looker:
     def command(self, words: Sequence[str], processes: Sequence[Seen]) -> str | None:
         """`unlink`, `lock on|off`, `post`."""
         match list(words):
-            case ["unlink"]:
+            case ["unlink", *rest]:
+                if rest:
+                    raise UsageError("unlink: there is one segment; write: unlink")
                 return self._unlink()
             case ["lock", *rest]:
                 return self._switch(rest)

@@ -13,6 +13,9 @@ from ipctui.worker.places import Layout
 from ipctui.worker.semaphores import Semaphore
 from ipctui.worker.shared_memory import Buffer
 
+BALANCED = True
+"""Each process here posts as often as it waits: one that is removed first gives back what it has taken."""
+
 _own: list[mmap] = []
 """Memory of this process's own: mapped before the segment, it moves the segment's address."""
 

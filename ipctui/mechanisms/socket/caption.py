@@ -8,7 +8,9 @@ from ipctui.mechanisms.socket.ends import (
     Facts,
     connections,
     door,
+    how_many,
     is_asleep,
+    is_full,
     is_unaccepted,
     lost,
     parameter,
@@ -189,24 +191,18 @@ def _half(state: LabState, korean: bool) -> str:
 
 
 def _dropped(state: LabState, korean: bool) -> str:
-    full = [
-        channel
-        for channel in receivers(state)
-        if channel.count
-        and channel.facts["drops"]
-        and channel.facts["taken"] * (channel.count + 1) > channel.facts["room"] * channel.count
-    ]
+    full = [channel for channel in receivers(state) if channel.facts["drops"] and is_full(channel)]
     if not full:
         return ""
     facts, drops = full[0].facts, lost(state, full[0].facts["process"])
     who, why = facts["process"], _why(state, facts["process"], korean)
     if korean:
         return (
-            f"{who}{why}의 수신 큐가 가득 찼다({full[0].count}개, 메모리 {grouped(facts['taken'])}/{grouped(facts['room'])}바이트). "
+            f"{who}{why}의 수신 큐가 가득 찼다({how_many(full[0])}개, 메모리 {grouped(facts['taken'])}/{grouped(facts['room'])}바이트). "
             f"더 오는 데이터그램은 버려진다: {grouped(drops)}개. 보내는 쪽은 모르고 기다리지도 않는다."
         )
     return (
-        f"The queue of {who}{why} is full ({full[0].count} datagrams, {grouped(facts['taken'])} of "
+        f"The queue of {who}{why} is full ({how_many(full[0])} datagrams, {grouped(facts['taken'])} of "
         f"{grouped(facts['room'])} bytes). What still comes is thrown away, {grouped(drops)} so far; the sender neither "
         "waits nor is told."
     )
@@ -222,10 +218,10 @@ def _refused(state: LabState, korean: bool) -> str:
     if found is None:
         return ""
     if korean:
-        return f"{found[0]}의 connect가 거절되었다(ECONNREFUSED): 그 주소에 듣는 소켓이 없다. 차례마다 다시 시도한다. 서버에서 r."
+        return f"{found[0]}의 connect가 거절되었다(ECONNREFUSED): 그 주소에 듣는 소켓이 없다. 차례마다 다시 시도한다. 팔레트(Ctrl+P)의 restart server가 서버를 살린다."
     return (
         f"{found[0]}'s connect is refused (ECONNREFUSED): no socket listens at that address any more. "
-        "It tries again at its turn; r on the server."
+        "It tries again at its turn; Ctrl+P, restart server."
     )
 
 
@@ -294,6 +290,9 @@ def _usual(state: LabState, korean: bool) -> str:
             "and what comes then is lost."
         )
     if which == "multicast":
+        gone = [one["process"] for one in sockets(state, "group") if one.get("member") is False]
+        if gone:
+            return _left(gone[-1], korean)
         if korean:
             return "한 번 보내면 커널이 그룹의 구성원마다 복사한다. 하나를 붙잡으면 그 큐만 차고 그 복사본만 잃는다. 8로 더한다."
         return (
@@ -316,6 +315,15 @@ def _usual(state: LabState, korean: bool) -> str:
             "and nothing leaves this machine."
         )
     return _stream(state, korean)
+
+
+def _left(who: str, korean: bool) -> str:
+    if korean:
+        return f"{who}는 그룹의 구성원이 아니다. 소켓과 포트는 있지만 복사본이 오지 않는다. 6으로 들어온다(IP_ADD_MEMBERSHIP)."
+    return (
+        f"{who} is no member of the group: it has a socket on the port, and no copy comes. 6 makes it join "
+        "(IP_ADD_MEMBERSHIP)."
+    )
 
 
 def _stream(state: LabState, korean: bool) -> str:

@@ -10,7 +10,7 @@ from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import Any
 
-from ipctui.kernel.ports import START, unprivileged_start, why_not_port
+from ipctui.kernel.ports import START, no_loopback, planned_port, unprivileged_start, why_not_port
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
 from ipctui.lab.parameters import BEGINNING, Parameter, UsageError
 from ipctui.mechanisms.socket.looker import Looker
@@ -120,7 +120,7 @@ class Socket:
         """What a variant needs and this machine has not, in one sentence; None when it has all."""
         if variant.name in UNIX:
             return None
-        if why := _no_loopback():
+        if why := no_loopback():
             return f"{why}; unix-stream and unix-seqpacket need no address"
         group = next(str(parameter.default) for parameter in self.parameters() if parameter.name == "group")
         return _no_multicast(group) if variant.name == "multicast" else None
@@ -226,27 +226,10 @@ def _protocol(variant: str) -> str:
 
 def _free() -> int:
     """A port of 127.0.0.1 that is free for TCP and UDP; 0 where there is no 127.0.0.1, which the server will say."""
-    while True:
-        try:
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-                probe.bind((_LOOPBACK, 0))
-                port = int(probe.getsockname()[1])
-        except OSError:
-            return 0
-        if not why_not_port(port):
-            return port
-
-
-def _no_loopback() -> str | None:
-    """Why there is no 127.0.0.1, in one sentence; None where there is."""
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind((_LOOPBACK, 0))
-            probe.connect(probe.getsockname())  # sends nothing, and asks for a way there
-    except OSError as error:
-        reason = error.strerror or error
-        return f"no socket on 127.0.0.1 here: {reason} (is the loopback interface up, and has it IPv4?)"
-    return None
+        return planned_port()
+    except OSError:
+        return 0
 
 
 def _no_multicast(group: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipctui.lab.state import LabState
 from ipctui.mechanisms.socket.drawing import backlog_spans, place_line, window_spans
-from ipctui.mechanisms.socket.ends import Facts, channels, parameter
+from ipctui.mechanisms.socket.ends import Facts, channels, how_many, parameter
 from ipctui.mechanisms.socket.words import word
 from ipctui.trace.records import Channel
 from ipctui.trace.text import grouped
@@ -52,8 +52,7 @@ def _queue_lines(facts: Facts, channel: Channel, language: str) -> list[Line]:
     line: list[Span] = [(f"   {word(language, 'receive queue')} ", "text")]
     if facts["protocol"] == "udp":
         # SIOCINQ tells the next datagram alone: udp(7).
-        count = "?" if channel.count is None else grouped(channel.count)
-        line += [(f"{count} {word(language, 'datagrams')} ", "number"), (memory, "dim")]
+        line += [(f"{how_many(channel)} {word(language, 'datagrams')} ", "number"), (memory, "dim")]
         if facts["drops"]:
             line.append((f"{word(language, 'lost')} {grouped(facts['drops'])}", "error"))
         return [line]

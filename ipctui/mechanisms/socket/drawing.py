@@ -12,7 +12,10 @@ from ipctui.mechanisms.socket.ends import (
     Facts,
     connections,
     door,
+    how_many,
+    is_full,
     is_unaccepted,
+    least,
     lost,
     parameter,
     receivers,
@@ -45,7 +48,7 @@ def title(state: LabState, language: str, room: int) -> Line:
         sender = next(iter(sockets(state, "datagrams")), None)
         if sender is not None:
             spans = [(f"{sender['local']} ─▸ {where}", "title")]
-        more = [(f"{word(language, 'members')} {members(state)}", "number"), ("TTL 0", "dim")]
+        more = [(_members(state, language), "number"), ("TTL 0", "dim")]
     elif variant(state) != "udp":
         backlog = backlog_spans(state, language)
         more = [(" ".join(text.strip() for text, _ in backlog), backlog[-1][1])]
@@ -57,10 +60,14 @@ def title(state: LabState, language: str, room: int) -> Line:
     return spans
 
 
-def members(state: LabState) -> int:
-    """How many sockets are in the group, by the kernel's own table."""
+def _members(state: LabState, language: str) -> str:
+    """How many of our sockets are in the group, each asked; and how many others, by the kernel's own table."""
     group = state.channels.get("group")
-    return int(group.now.facts.get("members", 0)) if group is not None and not group.now.closed else 0
+    every = int(group.now.facts.get("members", 0)) if group is not None and not group.now.closed else 0
+    asked = [one.get("member") for one in sockets(state, "group")]
+    ours = asked.count(True) if None not in asked else every
+    others = f" +{every - ours} {word(language, 'others')}" if every > ours else ""
+    return f"{word(language, 'members')} {ours}{others}"
 
 
 def _meaning(found: Facts, language: str) -> str:
@@ -219,16 +226,15 @@ def datagram_lines(state: LabState, language: str, width: int, height: int) -> l
         return [[(f"– {word(language, 'nobody')}", "ended")], place_line(state, language, width)]
     channel = found[0]
     facts = channel.facts
-    count = channel.count
-    full = _is_full(channel)
+    full = is_full(channel)
     drops = lost(state)
     lines: list[Line] = [
         [
             (f"{word(language, 'receive queue')} ", "text"),
-            ("?" if count is None else str(count), "number"),
+            (how_many(channel), "number"),
             (f" {word(language, 'FULL')}" if full else "", "blocked"),
         ],
-        _boxes_of(count or 0, full, width),
+        _boxes_of(least(channel), full, width),
         [
             (f"{word(language, 'memory')} ", "dim"),
             (f"{grouped(facts['taken'])} / {grouped(facts['room'])} B", "number"),
@@ -246,12 +252,6 @@ def _sender(state: LabState) -> str:
     return next((role for role in state.processes if role.startswith("sender")), "")
 
 
-def _is_full(channel: Channel) -> bool:
-    """Whether another datagram like those that wait would find no room."""
-    facts, count = channel.facts, channel.count or 0
-    return count > 0 and facts["taken"] + facts["taken"] // count > facts["room"]
-
-
 def _boxes_of(count: int, full: bool, width: int) -> Line:
     """Each datagram a box with edges."""
     shown = min(count, max(1, (width - 4) // 2))
@@ -266,21 +266,23 @@ def group_lines(state: LabState, language: str, width: int, height: int) -> list
         return [[(f" – {word(language, 'nobody')}", "ended")]]
     wide = len(found) <= height
     if not wide:  # the first have their place for certain
-        found = sorted(found, key=lambda channel: not _is_full(channel))
+        found = sorted(found, key=lambda channel: not is_full(channel))
     return _columns([_member(state, channel, language, wide) for channel in found], width, height)
 
 
 def _member(state: LabState, channel: Channel, language: str, wide: bool) -> Line:
-    facts, count = channel.facts, channel.count
+    facts, count = channel.facts, least(channel)
     drops = lost(state, facts["process"])
+    left = facts.get("member") is False
     memory = f"{grouped(facts['taken'])} / {grouped(facts['room'])} B " if wide else ""
     return [
         (f" {padded(facts['process'], 10)} ", "title"),
         ("–" if not count else "▮" * min(count, 9), "fill" if count else "dim"),
-        (f" {'?' if count is None else count} ", "number"),
+        (f" {how_many(channel)} ", "number"),
         (memory, "text"),
-        (f"{word(language, 'FULL')} " if _is_full(channel) and (wide or not drops) else "", "blocked"),
+        (f"{word(language, 'FULL')} " if is_full(channel) and (wide or not drops) else "", "blocked"),
         (f"{word(language, 'lost')} {grouped(drops)}" if drops else "", "error"),
+        (f"{' ' * bool(drops)}{word(language, 'no member')}" if left else "", "warning"),
     ]
 
 

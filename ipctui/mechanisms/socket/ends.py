@@ -11,6 +11,8 @@ from ipctui.trace.records import Channel
 
 Facts = Mapping[str, Any]
 _LONGEST_NAME = 16
+MOST_PEEKED = 64
+"""Datagrams of a queue that are counted at most: each is peeked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,24 @@ def receivers(state: LabState) -> list[Channel]:
         for channel in channels(state)
         if channel.facts["kind"] in kinds and channel.facts["process"].startswith("receiver")
     ]
+
+
+def least(channel: Channel) -> int:
+    """How many datagrams wait in a socket for certain; all of them, unless there are more than are counted."""
+    if channel.count is not None:
+        return channel.count
+    return MOST_PEEKED if channel.method == "pidfd_getfd" else 0
+
+
+def how_many(channel: Channel) -> str:
+    """How many datagrams wait, in a word: `9`, `64+`, `?`."""
+    return str(channel.count) if channel.count is not None else f"{MOST_PEEKED}+" if least(channel) else "?"
+
+
+def is_full(channel: Channel) -> bool:
+    """Whether another datagram like those that wait would find no room."""
+    facts, count = channel.facts, least(channel)
+    return count > 0 and facts["room"] > 0 and facts["taken"] + facts["taken"] // count > facts["room"]
 
 
 def lost(state: LabState, process: str = "") -> int:

@@ -7,10 +7,11 @@ from typing import Any
 
 from ipctui.kernel import datagrams, inet_sockets, inet_tables, tcp, unix_sockets
 from ipctui.kernel.descriptors import find_holders
-from ipctui.kernel.ports import unprivileged_start
+from ipctui.kernel.ports import give_back, unprivileged_start
 from ipctui.lab.channel import Errand, Errands, Plan, Reason, Seen, Sleep
 from ipctui.lab.parameters import UsageError, printable
 from ipctui.lab.streams import messages_in
+from ipctui.mechanisms.socket.ends import MOST_PEEKED
 from ipctui.mechanisms.socket.reasons import explain
 from ipctui.trace.records import Channel as ChannelRecord
 from ipctui.trace.records import Item
@@ -37,11 +38,12 @@ class Looker:
         self._asked_at = -_SELDOM
         self._rows: dict[int, inet_tables.Row] = {}
         self._rows_at = -_SELDOM
-        self._members: tuple[int, int] = (-_SELDOM, 0)
+        self._members: tuple[int, int, int] = (-_SELDOM, 0, 0)
         self._queued: tuple[int, int] = (-_SELDOM, 0)
 
     def close(self) -> None:
-        """Nothing is held between two looks."""
+        """Nothing is held between two looks but the port's name."""
+        give_back(self._given["port"])
 
     def sample(
         self, t: int, processes: Sequence[Seen], outsiders: Mapping[str, Mapping[str, str]]
@@ -99,13 +101,19 @@ class Looker:
         facts |= {"waiting": now.waiting, "unsent": now.unsent, "taken": now.taken, "room": now.room}
         facts |= {"send_room": now.send_room, "drops": now.drops}
         if now.protocol == "udp":
-            in_group = local.startswith(f"{self._given['group']}:")
-            return facts | {"kind": "group" if in_group else "datagrams", "unsent": 0}
+            kind = self._sort_of(local)
+            if kind == "group":
+                facts["member"] = datagrams.is_member(seen.pidfd, fd, self._given["group"])
+            return facts | {"kind": kind, "unsent": 0}
         more = tcp.look(seen.pidfd, fd)
         facts |= {"state": more.state, "window": more.window, "segment": more.segment, "probes": more.probes}
         facts |= {"queued": more.queued, "backlog": more.backlog, "retransmits": more.retransmits}
         kind = "listen" if more.state == "LISTEN" else "stream" if now.peer or more.state != "CLOSE" else "new"
         return facts | {"kind": kind}
+
+    def _sort_of(self, local: str) -> str:
+        """Which datagram socket it is: who receives for the group is bound to the group's own address."""
+        return "group" if local.startswith(f"{self._given['group']}:") else "datagrams"
 
     def _by_table(self, t: int, label: str) -> dict[str, Any]:
         """What /proc/net tells, where no copy of the descriptor is to be had. Raises OSError, ValueError."""
@@ -115,17 +123,17 @@ class Looker:
         row = self._rows.get(_inode(label))
         if row is None:
             raise ValueError("in no table")
-        listens = row.state == "LISTEN"
-        kind = "listen" if listens else "stream" if row.protocol == "tcp" else "datagrams"
+        listens, local = row.state == "LISTEN", inet_sockets.shown(row.local)
+        kind = "listen" if listens else "stream" if row.protocol == "tcp" else self._sort_of(local)
         facts: dict[str, Any] = {
             "kind": kind,
-            "local": inet_sockets.shown(row.local),
+            "local": local,
             "state": row.state,
             "drops": row.drops,
         }
         facts |= {"peer": inet_sockets.shown(row.peer) if row.peer else "", "method": f"/proc/net/{row.protocol}"}
-        if listens:
-            return facts | {"queued": row.waiting, "backlog": row.unsent}
+        if listens:  # the table tells how many wait, and not how many may
+            return facts | {"queued": row.waiting, "backlog": self._given["backlog"]}
         return facts | {"waiting": row.waiting, "taken": row.waiting, "unsent": row.unsent}
 
     def _unix(self, t: int, seen: Seen, fd: int) -> dict[str, Any]:
@@ -150,12 +158,15 @@ class Looker:
 
     def _contents(self, seen: Seen, fd: int, facts: Mapping[str, Any]) -> tuple[bytes, tuple[Item, ...], int | None]:
         """The first bytes that wait, the messages in them, and how many messages wait in all; None when unknown."""
-        if not facts["waiting"] or facts["kind"] in ("listen", "new", "refused") or facts["method"] != "pidfd_getfd":
+        if not facts["waiting"] or facts["kind"] in ("listen", "new", "refused"):
             return b"", (), 0
+        if facts["method"] != "pidfd_getfd":
+            return b"", (), None
         try:
             if facts["protocol"] == "udp":
-                found = datagrams.peek(seen.pidfd, fd, 64)
-                return b"".join(data for data, _ in found), _items(found), len(found) if len(found) < 64 else None
+                found = datagrams.peek(seen.pidfd, fd, MOST_PEEKED)
+                count = len(found) if len(found) < MOST_PEEKED else None
+                return b"".join(data for data, _ in found), _items(found), count
             if facts["protocol"] == "unix-seqpacket":
                 queue = unix_sockets.look(seen.pidfd, fd, _SHOWN_ITEMS)
                 sized = tuple((message, len(message)) for message in queue.messages)
@@ -222,9 +233,11 @@ class Looker:
             facts["holder"] = self._strangers.get((facts["local"], facts["peer"]), "")
 
     def _tell_group(self, t: int, now: dict[str, ChannelRecord]) -> None:
-        if t - self._members[0] >= _SELDOM:
-            self._members = (t, inet_tables.members(self._given["group"]))
-        facts = {"kind": "membership", "group": self._given["group"], "members": self._members[1]}
+        """How many sockets of the whole machine are in the group; asked again when one of ours joins or leaves."""
+        ours = sum(1 for facts in self._sockets.values() if facts.get("member"))
+        if t - self._members[0] >= _SELDOM or ours != self._members[1]:
+            self._members = (t, ours, inet_tables.members(self._given["group"]))
+        facts = {"kind": "membership", "group": self._given["group"], "members": self._members[2]}
         now["group"] = ChannelRecord(t, "group", name=self._given["group"], type="group", facts=facts)
 
     # Reasons and orders.
@@ -252,12 +265,14 @@ class Looker:
         # A server resets, a client closes its half, unless somebody was named.
         listening = {facts["process"] for facts in self._sockets.values() if facts["kind"] == "listen"}
         chosen.sort(key=lambda facts: (facts["process"] in listening) != (name == "reset"))
-        one = chosen[-1] if name == "leave" else chosen[0]
+        one = chosen[-1] if name in ("leave", "join") else chosen[0]
         return Errands((Errand(one["process"], name.replace("-", "_"), (one["fd"],)),))
 
     def _why_none(self, name: str) -> str:
         if name in ("leave", "join"):
-            return "only members of a multicast group leave and join it"
+            if not any(facts["kind"] == "group" for facts in self._sockets.values()):
+                return "only members of a multicast group leave and join it"
+            return "nobody is a member now" if name == "leave" else "every receiver is a member already"
         if self._given["protocol"] == "udp":
             return "datagrams have no connection that could be closed by halves or reset"
         return "there is no connection now"
@@ -265,7 +280,7 @@ class Looker:
 
 def _fits(name: str, facts: Mapping[str, Any]) -> bool:
     if name in ("leave", "join"):
-        return bool(facts["kind"] == "group")
+        return bool(facts["kind"] == "group" and facts.get("member") is not (name == "join"))
     return bool(facts["kind"] == "stream" and facts["state"] in ("ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT1", "FIN_WAIT2"))
 
 

@@ -55,7 +55,8 @@ class Memory:
         """One record more."""
         if isinstance(record, Call):
             self._call(record)
-        elif isinstance(record, Channel) and record.facts.get("drops"):
+        elif isinstance(record, Channel) and record.facts.get("drops") and record.facts.get("protocol") == "udp":
+            # A segment of TCP that finds no room is sent again by the kernel: nothing is lost.
             self.drops[record.object] = record.facts["drops"]
         elif isinstance(record, Counters):
             self._count(record)

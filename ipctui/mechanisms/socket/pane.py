@@ -13,7 +13,6 @@ from ipctui.mechanisms.socket.drawing import (
     connection_lines,
     datagram_lines,
     group_lines,
-    members,
     stream_lines,
     title,
 )
@@ -58,6 +57,8 @@ def _notes(state: LabState, process: ProcessState, language: str) -> Sequence[Li
         count = f"{len(streams)} {word(language, 'connections')}"
         return [[(where, "text")], [(f" {count}", "title")]]
     notes: list[Line] = []
+    if not streams and any(row.name and not row.peers for row in process.descriptors):
+        own = []  # the row of the descriptor tells the address
     for one in streams or own:
         local, peer = _short(one["local"]), _short(one["peer"])
         notes.append([(local or "–", "text"), (f" ▸ {_port(peer)}" if peer or one["kind"] == "stream" else "", "dim")])
@@ -91,7 +92,7 @@ def _order(state: LabState, view: View) -> str:
         return f"set connected {'off' if parameter(state, 'connected', 'off') == 'on' else 'on'}"
     if which != "multicast":
         return "half-close"
-    return "join" if members(state) < len(sockets(state, "group")) else "leave"
+    return "join" if any(one.get("member") is False for one in sockets(state, "group")) else "leave"
 
 
 def _reset(state: LabState, view: View) -> str:

@@ -17,6 +17,8 @@ _KOREAN = {
     "lost": "잃음",
     "datagrams": "개",
     "members": "구성원",
+    "others": "바깥",
+    "no member": "구성원 아님",
     "not accepted yet": "아직 수락 전",
     "not answered": "답 없음",
     "in backlog": "대기열에",

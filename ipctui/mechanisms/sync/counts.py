@@ -1,6 +1,7 @@
 """What the cells have counted: offered, accepted, refused and received, over all processes that had a place.
 
-Folded from the records alone, so that a replay says the same; every number is of the workers' own exact counts.
+A cell that gets another channel begins anew: what lay in the one before is not to be had from this one. Folded from
+the records alone, so that a replay says the same; every number is of the workers' own exact counts.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ipctui.trace.records import Access, Call, Counters, Record
+from ipctui.trace.records import Access, Call, Channel, Counters, Record
 
 _EMPTY = ("EAGAIN", "EINTR")
 _TAKES = frozenset({"mq_receive", "read", "load"})
@@ -27,7 +28,7 @@ class Sums:
 
     @property
     def in_hand(self) -> int:
-        """Offered, and neither accepted nor refused yet: the sender stands in its send with it, or died there."""
+        """Offered, and neither accepted nor refused: the sender stands before or in its send with it, or died there."""
         return self.offered - self.accepted - self.refused
 
 
@@ -36,11 +37,16 @@ def count(facts: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, A
 
     `counts` has, by process and by pid, [offered, accepted, refused, received, empty]; `arrived` has, by cell, the
     number of the message that arrived last, and how many came twice or after a later one; `short` has, by cell, the
-    writes that took a part of what they were given.
+    writes that took a part of what they were given; `places` has, by cell, its channel.
     """
-    counts, arrived, short = (facts.get(name, {}) for name in ("counts", "arrived", "short"))
+    counts, arrived, short, places = (facts.get(name, {}) for name in ("counts", "arrived", "short", "places"))
     for record in records:
-        if isinstance(record, Counters) and record.cell is not None:
+        if isinstance(record, Channel) and record.cell is not None and places.get(record.cell) != record.object:
+            if record.cell in places:
+                counts = {name: rows for name, rows in counts.items() if name.partition("/")[0] != record.cell}
+                arrived, short = _without(arrived, record.cell), _without(short, record.cell)
+            places = {**places, record.cell: record.object}
+        elif isinstance(record, Counters) and record.cell is not None:
             name = f"{record.cell}/{record.process}"
             empty = sum(times for row in record.calls for error, times in row.errors.items() if error in _EMPTY)
             row = [record.offered, record.sent, record.refused, record.received, empty]
@@ -51,8 +57,12 @@ def count(facts: Mapping[str, Any], records: Sequence[Record]) -> Mapping[str, A
                 arrived = {**arrived, record.cell: _arrived(arrived.get(record.cell, [0, 0]), message)}
         elif isinstance(record, Call) and record.cell is not None and _is_short(record):
             short = {**short, record.cell: short.get(record.cell, 0) + 1}
-    now = {"counts": counts, "arrived": arrived, "short": short}
+    now = {"counts": counts, "arrived": arrived, "short": short, "places": places}
     return facts if all(now[name] is facts.get(name) for name in now) else {**facts, **now}
+
+
+def _without(facts: Mapping[str, Any], cell: str) -> dict[str, Any]:
+    return {name: fact for name, fact in facts.items() if name != cell}
 
 
 def _is_short(call: Call) -> bool:
@@ -74,6 +84,12 @@ def sums(facts: Mapping[str, Any], name: str) -> Sums:
     """What all processes that had a place have done; `name` is CELL/ROLE."""
     rows = facts.get("counts", {}).get(name, {}).values()
     return Sums(*(sum(column) for column in zip(*rows, strict=True))) if rows else Sums()
+
+
+def died(facts: Mapping[str, Any], name: str, living: int | None) -> int:
+    """Messages that were in hand when their sender ended: all that had the place count, but the one that lives."""
+    rows = facts.get("counts", {}).get(name, {}).items()
+    return sum(offered - accepted - refused for pid, (offered, accepted, refused, *_) in rows if pid != str(living))
 
 
 def shorts(facts: Mapping[str, Any], cell: str) -> int:

@@ -94,6 +94,7 @@ class Looker:
             "senders_asleep": sum(view.zero),
             "offered": offered,
             "busy": view.values[_BUSY],
+            "unnamed": self._is_unnamed(mine),
         }
         return Channel(
             t,
@@ -114,14 +115,24 @@ class Looker:
         return _held(self._read(mine, offset, size))
 
     def _read(self, mine: Mapping[str, Any], offset: int, size: int) -> bytes:
-        place = f"{FOLDER}{mine['segment']}"
-        file = self._files.setdefault(place, SegmentFile(place))
+        file = self._file(mine)
         return file.read(size, offset) if file.open() else b""
+
+    def _file(self, mine: Mapping[str, Any]) -> SegmentFile:
+        place = f"{FOLDER}{mine['segment']}"
+        return self._files.setdefault(place, SegmentFile(place))
+
+    def _is_unnamed(self, mine: Mapping[str, Any]) -> bool:
+        """Whether somebody has removed the segment's name, so that whoever opens it anew gets another."""
+        file = self._file(mine)
+        stat = file.stat() if file.open() else None
+        return stat is not None and not stat.links
 
     # Bounded.
 
     def _mailbox(self, t: int, cell: str, mine: Mapping[str, Any], inside: Sequence[Seen]) -> Channel | None:
         queue = mqueue.find(mine["mailbox"])
+        unnamed = queue is None
         if queue is None:
             # Its name is gone, or not there yet: whoever has it open still shows it.
             rows = ((seen, row) for seen in inside for row in seen.descriptors if row.kind == "mqueue")
@@ -129,7 +140,7 @@ class Looker:
             if seen is None or row is None:
                 return None
             queue = mqueue.observe(seen.pid, row.number, seen.pidfd)
-        facts = {"message_size": queue.message_size, "bytes": queue.bytes}
+        facts = {"message_size": queue.message_size, "bytes": queue.bytes, "unnamed": unnamed}
         return Channel(
             t,
             mine["mailbox"],
@@ -174,7 +185,7 @@ class Looker:
 
     def _growing(self, t: int, cell: str, mine: Mapping[str, Any], inside: Sequence[Seen]) -> Channel | None:
         raw = self._read(mine, 0, LINE + WORD)
-        file = self._files[f"{FOLDER}{mine['segment']}"]
+        file = self._file(mine)
         stat = file.stat()
         if len(raw) < LINE + WORD or stat is None:
             return None
@@ -188,6 +199,7 @@ class Looker:
             "free": self._free_bytes(t),
             "in": put_in,
             "out": taken_out,
+            "unnamed": not stat.links,
         }
         oldest = _message(self._read(mine, self._place(taken_out), int(self._given["stride"]))) if used else b""
         items = tuple(item for at in places for item in self._slot(mine, self._place(at), int(self._given["stride"])))

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ipctui.lab.state import LabState
+from ipctui.lab.state import LabState, ProcessState
 from ipctui.mechanisms.sync.caption import caption
-from ipctui.mechanisms.sync.counts import shorts, sums
+from ipctui.mechanisms.sync.counts import died, shorts, sums
 from ipctui.mechanisms.sync.words import (
     carrier_of,
     channel_lines,
@@ -61,8 +61,7 @@ def cells(state: LabState, view: View) -> list[Cell]:
     """The cells as they are now, in the words of this pane."""
     found = []
     for name, own in states_of(state).items():
-        if len(own.processes) < 2:
-            continue
+        own = with_receiver(own)
         sender, receiver, *_ = own.processes.values()
         carrier = carrier_of(state, name)
         meets = carrier == "zero" and not is_nonblocking(sender) and not is_nonblocking(receiver)
@@ -79,10 +78,20 @@ def cells(state: LabState, view: View) -> list[Cell]:
     return found
 
 
+def with_receiver(own: LabState) -> LabState:
+    """A cell's state, its receiver not started where its sender has yet to fork it."""
+    (sender, *others) = own.processes.values()
+    if others:
+        return own
+    unborn = ProcessState("receiver", 0, cell=sender.cell)
+    return replace(own, processes={**own.processes, unborn.name: unborn})
+
+
 def cell_of(own: LabState, view: View, name: str, headline: str, loud: str, about: str) -> Cell:
     """A cell, of whose own state this is, with its processes and messages; the words are the pane's."""
     sender, receiver, *_ = own.processes.values()
     sent, received = (sums(own.facts, process.name) for process in (sender, receiver))
+    lost = died(own.facts, sender.name, sender.pid if sender.exited is None else None)
     return Cell(
         name,
         headline,
@@ -93,7 +102,7 @@ def cell_of(own: LabState, view: View, name: str, headline: str, loud: str, abou
         own.links,
         carrier_of(own, name) == "zero",
         partial(channel_lines, filled(channel_of(own, name), own.links), view.language),
-        partial(count_lines, sent, received, shorts(own.facts, name), view.language),
+        partial(count_lines, sent, received, shorts(own.facts, name), view.language, died=lost),
         own,
     )
 
@@ -113,8 +122,10 @@ def boxes(state: LabState, view: View) -> Sequence[Box]:
 
 
 def _lines(state: LabState, view: View, name: str, channel: Channel, width: int, height: int) -> Sequence[Line]:
-    sent, received = (sums(state.facts, process.name) for process in in_cells(state)[name][:2])
-    counts = count_lines(sent, received, shorts(state.facts, name), view.language, width)
+    sender, receiver = in_cells(state)[name][:2]
+    sent, received = (sums(state.facts, process.name) for process in (sender, receiver))
+    lost = died(state.facts, sender.name, sender.pid if sender.exited is None else None)
+    counts = count_lines(sent, received, shorts(state.facts, name), view.language, width, lost)
     known = filled(channel, states_of(state)[name].links)
     return [*channel_lines(known, view.language, width, max(1, height - len(counts))), *counts][:height]
 

@@ -20,9 +20,28 @@ def said(language: str, text: str) -> str:
     return in_language(language, text)
 
 
+_TRANSFERS = frozenset(("semctl", "semop", "mq_send", "mq_receive", "write", "read", "load", "sem_wait", "sem_trywait"))
+"""Calls of which each send and receive is made: before its first, a process sets up its end, its mode last."""
+
+
 def is_nonblocking(process: ProcessState) -> bool:
-    """Whether its end is non-blocking now, by its descriptors."""
-    return any(row.nonblocking for row in process.descriptors if not row.end.endswith("closed"))
+    """Whether its end is non-blocking: by its descriptors now; before its first send or receive, as it will begin.
+
+    Once they are closed its program goes on as it did: semop(2) and sem_wait(3) need no descriptor.
+    """
+    counters = process.counters
+    if counters is None or not any(count.calls and count.name in _TRANSFERS for count in counters.calls):
+        return _begins_nonblocking(process)
+    rows = [row for row in process.descriptors if not row.end.endswith("closed")]
+    if not rows and process.descriptors and process.settings is not None:
+        return process.settings.nonblocking is True
+    return any(row.nonblocking for row in rows)
+
+
+def _begins_nonblocking(process: ProcessState) -> bool:
+    """By the name of its cell, `bn` and so on; in `buffering` everybody blocks."""
+    letters = process.cell if process.cell in ("bb", "bn", "nb", "nn") else "bb"
+    return letters[process.role != "sender"] == "n"
 
 
 def title(sender: ProcessState, receiver: ProcessState, language: str) -> str:
@@ -53,37 +72,22 @@ def definition(carrier: str, sender: ProcessState, receiver: ProcessState, langu
     return said(language, text)
 
 
-def count_lines(sent: Sums, received: Sums, short: int, language: str, width: int) -> Sequence[Line]:
-    """`offered 12 = 11 accepted + 0 refused + 1 in hand`, and what was received; with less room fewer words."""
-    offered, accepted, refused, in_hand = (
-        grouped(count) for count in (sent.offered, sent.accepted, sent.refused, sent.in_hand)
-    )
-    role = "empty" if sent.refused else "number"
+def count_lines(sent: Sums, received: Sums, short: int, language: str, width: int, died: int = 0) -> Sequence[Line]:
+    """`offered 12 = 11 accepted + 0 refused + 1 in hand`, and what was received; with less room fewer words.
 
-    def words(first: str, second: str, third: str, fourth: str) -> list[Span]:
-        return [
-            (f"{said(language, first)} " if first else "", "text"),
-            (offered, "number"),
-            (" = ", "text"),
-            (accepted, "number"),
-            (f" {said(language, second)}" if second else "", "text"),
-            (" + ", "text"),
-            (refused, role),
-            (f" {said(language, third)}" if third else "", role),
-            (" + ", "text"),
-            (in_hand, "number"),
-            (f" {said(language, fourth)}" if fourth else "", "text"),
-        ]
-
-    forms = (
-        words("offered", "accepted", "refused", "in hand"),
-        words("offered", "", "refused", "in hand"),
-        words("offered", "", "refused", "now"),
-        words("", "", "refused", "now"),
-        words("", "", "refused", ""),
-        [(offered, "number"), ("=", "text"), (accepted, "number"), ("+", "text"), (f"{refused} ref+{in_hand}", role)],
-    )
-    first = next((form for form in forms if width_of(form) <= width), forms[-1])
+    Of the messages in neither sum, `died` is how many ended with their sender: these are in nobody's hand.
+    """
+    hand, brief = ("open", "open") if died else ("in hand", "now")
+    forms: list[_Words] = [("offered", "accepted", "refused", hand), ("offered", "", "refused", hand)]
+    forms.append(("offered", "", "refused", brief))
+    if not sent.refused:
+        forms += [("offered", "", None, hand), ("offered", "", None, brief)]
+        forms += [("offered", "", None, ""), ("", "", None, brief)]
+    forms += [("", "", "refused", brief), ("", "", "refused", "")]
+    equations = (_equation(sent, words, language) for words in forms)
+    first = next((line for line in equations if width_of(line) <= width), None) or [
+        (f"{grouped(sent.offered)}={grouped(sent.accepted)}+{grouped(sent.refused)} ref+{sent.in_hand}", "number")
+    ]
     second: list[Span] = [
         (f"{said(language, 'received')} ", "text"),
         (grouped(received.received), "number"),
@@ -92,7 +96,30 @@ def count_lines(sent: Sums, received: Sums, short: int, language: str, width: in
         second.append((f" · {said(language, 'null')} {grouped(received.empty)}", "empty"))
     if short:
         second.append((f" · {grouped(short)} {said(language, 'short counts')}", "warning"))
+    if died:
+        lost: Span = (f" · {grouped(died)} {said(language, 'died with its sender')}", "warning")
+        second += [lost] if width_of([*second, lost]) <= width else []
     return [first, second]
+
+
+_Words = tuple[str, str, str | None, str]
+"""What the numbers of the equation are called, "" for nothing; None leaves the refused out."""
+
+
+def _equation(sent: Sums, words: _Words, language: str) -> list[Span]:
+    counts = (sent.offered, sent.accepted, sent.refused, sent.in_hand)
+    spans: list[Span] = []
+    for place, (count, word) in enumerate(zip(counts, words, strict=True)):
+        if word is None:
+            continue
+        role = "empty" if place == 2 and count else "number"
+        name = said(language, word) if word else ""
+        if place == 0:
+            spans += [(f"{name} " if name else "", "text"), (grouped(count), role)]
+        else:
+            spans += [(" = " if place == 1 else " + ", "text"), (grouped(count), role)]
+            spans.append((f" {name}" if name else "", role if place == 2 else "text"))
+    return spans
 
 
 def channel_lines(channel: Channel | None, language: str, width: int, height: int) -> Sequence[Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ipctui.lab.state import LabState
+from ipctui.mechanisms.winpipe.memory import lost
 from ipctui.trace.text import grouped
 from ipctui.widgets.sentences import (
     blocked,
@@ -47,18 +48,6 @@ def place(state: LabState) -> dict[str, Any]:
     """The named pipe as it was looked at last: its instances, those taken, and who waits."""
     held = state.channels.get("name")
     return dict(held.now.facts) if held is not None and not held.now.closed else {}
-
-
-def lost_bytes(state: LabState) -> int:
-    """Bytes that instances should have received by now and will not: sent, not read, and waiting nowhere."""
-    sent = received = 0
-    for role, process in state.processes.items():
-        for count in process.counters.calls if process.counters is not None else ():
-            if role.startswith("client") and count.name == "send":
-                sent += count.bytes
-            elif role.startswith("instance") and count.name == "recv":
-                received += count.bytes
-    return max(0, sent - received)
 
 
 def _leaked(state: LabState, korean: bool) -> str:
@@ -139,16 +128,16 @@ def _instances(state: LabState, korean: bool) -> str:
 def _lost(state: LabState, korean: bool) -> str:
     if parameter(state, "peek", "on") == "on" or parameter(state, "mode", "byte") != "message":
         return ""
-    size, room, lost = parameter(state, "size", 64), parameter(state, "buffer", 4096), lost_bytes(state)
-    if not lost:
+    size, room, gone = parameter(state, "size", 64), parameter(state, "buffer", 4096), lost(state.facts)
+    if not gone:
         return ""
     if korean:
         return (
             f"{grouped(room)}바이트짜리 버퍼로 {grouped(size)}바이트 메시지를 읽는다. 리눅스의 SEQPACKET은 나머지를 버린다: 지금까지 "
-            f"{grouped(lost)}바이트. 윈도우라면 ERROR_MORE_DATA로 남는다(7)."
+            f"{grouped(gone)}바이트. 윈도우라면 ERROR_MORE_DATA로 남는다(7)."
         )
     return (
-        f"Messages of {grouped(size)} bytes read into {grouped(room)}: SEQPACKET throws the rest away, {grouped(lost)} "
+        f"Messages of {grouped(size)} bytes read into {grouped(room)}: SEQPACKET throws the rest away, {grouped(gone)} "
         "bytes so far. Windows keeps it, and so does peeking first: 7."
     )
 

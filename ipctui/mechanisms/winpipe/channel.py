@@ -142,7 +142,7 @@ class Winpipe:
         return memory.facts() if memory.changed else facts
 
     def summary(self, facts: Mapping[str, Any], counters: Mapping[str, Counters]) -> dict[str, Any]:
-        """Messages, handles inherited and withheld, bytes that short reads have lost."""
+        """Messages, those that short reads have cut among them, and handles inherited and withheld."""
         handles = facts.get("handles", {})
         return {
             "sent_messages": sum(count.sent for count in counters.values()),

@@ -8,8 +8,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ipctui.kernel import libc
-from ipctui.kernel.own import lift
+from ipctui.kernel.own import socket_copy
 from ipctui.kernel.pipes import PipeObserver, PipeView
 from ipctui.kernel.unix_sockets import Identity, Queue, identify, look, peer_inode
 from ipctui.lab.channel import Plan, Reason, Seen, Sleep
@@ -33,6 +32,7 @@ class Looker:
         self._peers: dict[int, int] = {}
         self._waiting: tuple[str, ...] = ()
         self._partner: dict[str, str] = {}
+        self._taken: tuple[str, ...] = ()
         self._seen: dict[str, ChannelRecord] = {}
 
     def close(self) -> None:
@@ -43,14 +43,16 @@ class Looker:
         self, t: int, processes: Sequence[Seen], outsiders: Mapping[str, Mapping[str, str]]
     ) -> list[ChannelRecord]:
         """Every pipe of which anything changed, and those that are gone."""
-        now = self._anonymous(t, processes)
+        now = self._anonymous(t, processes, outsiders)
         now |= self._named(t, processes)
         records = [record for name, record in now.items() if not _same(record, self._seen.get(name))]
         records += [ChannelRecord(t, name, closed=True) for name in self._seen if name not in now]
         self._seen = now
         return records
 
-    def _anonymous(self, t: int, processes: Sequence[Seen]) -> dict[str, ChannelRecord]:
+    def _anonymous(
+        self, t: int, processes: Sequence[Seen], outsiders: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, ChannelRecord]:
         found: dict[str, tuple[Seen, int]] = {}
         readers: dict[str, list[str]] = {}
         writers: dict[str, list[str]] = {}
@@ -64,6 +66,8 @@ class Looker:
                         holders[row.target].append(seen.role)
         records: dict[str, ChannelRecord] = {}
         for place, (seen, fd) in found.items():
+            for name, access in outsiders.get(place, {}).items():
+                (readers if access == "read" else writers).setdefault(place, []).append(name)
             view = self._views[place] = self._pipes.observe(seen.pid, fd, seen.pidfd if seen.pidfd >= 0 else None)
             pieces = [piece for piece in (view.contents or b"").split(END) if piece]
             records[place] = ChannelRecord(
@@ -75,7 +79,7 @@ class Looker:
                 slots_used=view.slots_used,
                 readers=tuple(readers.get(place, ())),
                 writers=tuple(writers.get(place, ())),
-                items=tuple(_item(piece + END) for piece in pieces[:_SHOWN_ITEMS]),
+                items=tuple(_item(piece + END, len(piece + END)) for piece in pieces[:_SHOWN_ITEMS]),
                 count=len(pieces),
                 head=(view.contents or b"")[:256].hex(),
                 method=view.method,
@@ -86,6 +90,7 @@ class Looker:
 
     def _named(self, t: int, processes: Sequence[Seen]) -> dict[str, ChannelRecord]:
         ends: dict[int, tuple[Seen, int, str]] = {}
+        callers: dict[int, int] = {}
         known: dict[tuple[int, int, str], Identity] = {}
         listeners: list[str] = []
         door = ""
@@ -103,12 +108,15 @@ class Looker:
                     door = row.target
                 elif identity.peer_pid is not None:
                     ends[_inode(row.target)] = (seen, row.number, row.target)
+                    callers[_inode(row.target)] = identity.peer_pid
                 else:
                     continue
                 known[place] = identity
         self._known = known
         found: dict[str, ChannelRecord] = {}
         waiting, taken = [], []
+        ours = {seen.pid for seen in processes}
+        strangers: dict[str, str] = {}
         # Until it is let in there is no socket at the other end, and nothing to remember.
         self._peers = {inode: self._peers.get(inode) or peer_inode(inode) or 0 for inode in ends}
         self._partner = {}
@@ -123,11 +131,18 @@ class Looker:
             self._partner |= {mine[0].role: other[0].role, other[0].role: mine[0].role}
             record = self._pair(t, mine, other)
             found[record.object] = record
-        self._waiting = tuple(waiting)
+        for inode, (seen, _, _) in ends.items():
+            served = seen.role.startswith("instance") and seen.role not in taken
+            # Not one of ours that has just ended: then the other end is gone.
+            if served and callers[inode] not in ours and peer_inode(inode):
+                strangers[seen.role] = self._partner[seen.role] = f"pid {callers[inode]}"
+                taken.append(seen.role)
+        self._waiting, self._taken = tuple(waiting), tuple(taken)
         if door:
-            facts = {"name": self._door, "instances": listeners, "taken": taken, "waiting": waiting, "mode": self._mode}
+            facts: dict[str, Any] = {"name": self._door, "instances": listeners, "taken": taken, "waiting": waiting}
+            facts |= {"mode": self._mode, "strangers": strangers, "object": door}
             found["name"] = ChannelRecord(
-                t, "name", readers=tuple(listeners), name=self._door, type="socket", facts={**facts, "object": door}
+                t, "name", readers=tuple(listeners), name=self._door, type="socket", facts=facts
             )
         return found
 
@@ -137,7 +152,11 @@ class Looker:
         head = b""
         for seen, fd, label in (mine, other):
             try:
-                queue = look(seen.pidfd, fd, _SHOWN_ITEMS) if self._mode == "message" else _stream(seen.pidfd, fd)
+                if self._mode == "message":
+                    # An instance peeks for a message's length: only while it is held it cannot meet our own peeks.
+                    queue = look(seen.pidfd, fd, _SHOWN_ITEMS, peeked=not seen.still)
+                else:
+                    queue = _stream(seen.pidfd, fd)
             except OSError:
                 queue = Queue(0, 0, (), None)
             ends.append(
@@ -149,7 +168,7 @@ class Looker:
                     "messages": queue.count,
                 }
             )
-            items += tuple(_item(message) for message in queue.messages)
+            items += tuple(map(_item, queue.messages, queue.sizes))
             head += b"".join(queue.messages)
         roles = (mine[0].role, other[0].role)
         return ChannelRecord(
@@ -189,14 +208,19 @@ class Looker:
                     f"an accept by {_names(instances)}",
                     instances,
                 )
+            case "recv" if sleep.role in self._waiting and (
+                free := tuple(role for role in instances if role not in self._taken)
+            ):
+                return Reason(f"not accepted yet by {_names(free)}", f"an accept by {_names(free)}", free)
             case "recv" if sleep.role in self._waiting:
-                return Reason(
-                    f"no free instance: all {len(instances)} are taken", f"an accept by {_names(instances)}", instances
-                )
+                count = len(instances)
+                taken = f"all {count} are taken" if count > 1 else "the only one is taken"
+                return Reason(f"no free instance: {taken}", f"an accept by {_names(instances)}", instances)
             case "clock_nanosleep":
                 return Reason("busy with what came", "its time", ())
         whom = partner or "the other end"
-        return Reason(f"nothing sent by {whom}", f"a send by {whom}", (partner,) if partner else others)
+        wakers = (partner,) if partner in others else () if partner else others
+        return Reason(f"nothing sent by {whom}", f"a send by {whom}", wakers)
 
     def _explain_read(self, sleep: Sleep, processes: Sequence[Seen]) -> Reason:
         record = self._seen.get(sleep.object or "")
@@ -209,7 +233,8 @@ class Looker:
                 f"nothing but closing handle {fd} of {sleep.role}",
             )
         others = tuple(role for role in writers if role != sleep.role)
-        return Reason("pipe empty", f"a write by {_names(others)}, or the close of the last write end", others)
+        wakers = tuple(role for role in others if not role.startswith("pid "))
+        return Reason("pipe empty", f"a write by {_names(others)}, or the close of the last write end", wakers)
 
     def command(self, words: Sequence[str], processes: Sequence[Seen]) -> str | None:
         """There are no commands of its own."""
@@ -218,20 +243,18 @@ class Looker:
 
 def _stream(pidfd: int, fd: int) -> Queue:
     """What waits in a stream socket, which has no messages to count. Raises OSError."""
-    copy = socket.socket(fileno=lift(libc.pidfd_getfd(pidfd, fd)))
-    try:
+    with socket_copy(pidfd, fd) as copy:
         waiting = int(struct.unpack("i", fcntl.ioctl(copy.fileno(), 0x541B, bytes(4)))[0])  # SIOCINQ, unix(7)
-        data = copy.recv(256, socket.MSG_PEEK | socket.MSG_DONTWAIT) if waiting else b""
-    except (BlockingIOError, ConnectionResetError):
-        waiting, data = 0, b""
-    finally:
-        copy.close()
-    return Queue(waiting, 0, (data,) if data else (), None)
+        try:
+            data = copy.recv(256, socket.MSG_PEEK | socket.MSG_DONTWAIT) if waiting else b""
+        except (BlockingIOError, ConnectionResetError):
+            waiting, data = 0, b""
+    return Queue(waiting, 0, (data,) if data else (), None, (waiting,) if data else ())
 
 
-def _item(message: bytes) -> Item:
+def _item(message: bytes, size: int) -> Item:
     head = envelope(message)
-    return Item(head.id if head is not None else None, readable(message, 48), len(message))
+    return Item(head.id if head is not None else None, readable(message, 48), size)
 
 
 def _inode(target: str) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ipctui.lab.state import LabState
-from ipctui.mechanisms.winpipe.caption import caption, is_anonymous, lost_bytes, parameter, place
+from ipctui.mechanisms.winpipe.caption import caption, is_anonymous, parameter, place
+from ipctui.mechanisms.winpipe.memory import lost
 from ipctui.trace.records import Channel
 from ipctui.trace.text import grouped
 from ipctui.widgets.canvas import Line, Span, padded
@@ -176,13 +177,13 @@ def _handle_lines(state: LabState, view: View) -> list[Line]:
     return lines
 
 
-def _talk_lines(state: LabState, view: View) -> list[Line]:
+def _talk_lines(state: LabState, view: View, height: int = 99) -> list[Line]:
     """A line a client: sizes of its latest sends, and of its instance's latest reads."""
     language, talks, reads = view.language, state.facts.get("talks", {}), state.facts.get("reads", {})
     waiting = place(state).get("waiting", [])
     living = [role for role, process in state.processes.items() if role.startswith("client") and process.exited is None]
     if len(living) > 1:
-        return _several(living, talks, waiting, language)
+        return _several(living, talks, waiting, language, height)
     lines: list[Line] = []
     for role in living:
         talk = talks.get(role)
@@ -205,9 +206,9 @@ def _talk_lines(state: LabState, view: View) -> list[Line]:
 
 
 def _several(
-    living: Sequence[str], talks: dict[str, dict[str, Any]], waiting: Sequence[str], language: str
+    living: Sequence[str], talks: dict[str, dict[str, Any]], waiting: Sequence[str], language: str, height: int
 ) -> list[Line]:
-    """Who has which instance and who waits for one, three clients a line; those that wait first."""
+    """Who has which instance and who waits for one, three clients a line, those that wait first; how many are left."""
     spans: list[Span] = []
     for role in sorted(living, key=lambda role: role not in waiting):
         talk = talks.get(role)
@@ -216,6 +217,9 @@ def _several(
         else:
             instance = talk["instance"] if talk is not None else ""
             spans.append((padded(f" {role} ↔ {instance or '–'}", 26), "text" if instance else "dim"))
+    room = 3 * max(1, height)
+    if len(spans) > room:
+        spans = [*spans[: room - 1], (f" +{len(spans) - room + 1}", "warning")]
     return [spans[place : place + 3] for place in range(0, len(spans), 3)]
 
 
@@ -243,10 +247,12 @@ def _name_line(state: LabState, view: View) -> Line:
     mode = f"{now['mode']} mode"
     line: list[Span] = [(" \\\\.\\pipe\\demo ", "title"), (f"{_word(language, mode)} · ", "text")]
     line.append((f"{len(now['taken'])}/{len(now['instances'])} {_word(language, 'instances taken')}", "number"))
-    if now["mode"] == "message":
+    if now.get("strangers"):
+        line += [(f" · {who} ↔ {role}", "foreign") for role, who in now["strangers"].items()]
+    elif now["mode"] == "message":
         room = parameter(state, "buffer", 4096)
         if parameter(state, "peek", "on") == "off":
-            line.append((f" · {grouped(lost_bytes(state))} {_word(language, 'bytes lost')}", "error"))
+            line.append((f" · {grouped(lost(state.facts))} {_word(language, 'bytes lost')}", "error"))
         else:
             line.append((f" · ReadFile {grouped(room)} B", "text"))
     return line
@@ -271,7 +277,7 @@ def boxes(state: LabState, view: View) -> Sequence[Box]:
         if is_anonymous(state):
             body = [*_handle_lines(state, view), _pipe_line(state, view)]
         else:
-            body = [_name_line(state, view), *_talk_lines(state, view)]
+            body = [_name_line(state, view), *_talk_lines(state, view, height - 2)]
         return [*body[: height - 1], rules_line(standin, view.language, width)]
 
     def contents(width: int, height: int) -> Sequence[Line]:

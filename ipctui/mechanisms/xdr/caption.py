@@ -19,6 +19,8 @@ def agreement(state: LabState) -> Mapping[str, Any]:
 def value_sent(state: LabState, facts: Mapping[str, Any]) -> Any:
     """The value that was sent last, or is to be sent; 1 where nothing that was told makes sense."""
     for text in (state.facts.get("value"), facts.get("value"), "1"):
+        if text is None:
+            continue
         try:
             return parsed(facts["kind"], str(text))
         except ValueError:
@@ -53,10 +55,19 @@ def _read(state: LabState, korean: bool) -> str:
             f"Both use XDR: {size} bytes, the highest first, and every machine reads {said}. Nothing in the bytes says "
             "so: it is agreed. l switches it off."
         )
-    if said == right or kind == "string":
+    if kind == "string" and said == right:
+        if korean:
+            return f"{said}로 맞게 읽었다. 바이트 하나하나에는 순서가 없고 NUL이 글의 끝이다. l의 XDR에서는 길이가 앞에 온다."
+        return (
+            f"Read as {said}, which is right: single bytes have no order, and a NUL ends the text. In XDR (l) its "
+            "length stands before it."
+        )
+    if said == right:
         if korean:
             return f"{receiver.told_ko} 기계가 {sender.told_ko} 기계의 바이트를 읽어 {said}. 배치가 같으니 맞았다. 6은 다른 순서로 읽는다."
         return f"Read as {said}, which is right: both lay this value out alike ({sender.told}). 6 reads in the other order."
+    what = "their order" if sender.order != receiver.order else "where each member lies"
     if korean:
-        return f"{right}을 보냈는데 {said}로 읽었다. 바이트는 같지만 순서의 약속이 없다. l은 XDR을 켠다."
-    return f"{right} was sent, {said} was read: the bytes are the same, their order is not agreed on. l: XDR."
+        agreed = "순서" if sender.order != receiver.order else "자리"
+        return f"{right}을 보냈는데 {said}로 읽었다. 바이트는 같지만 {agreed}의 약속이 없다. l은 XDR을 켠다."
+    return f"{right} was sent, {said} was read: the bytes are the same, {what} is not agreed on. l: XDR."

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from ipctui.kernel.ports import why_not_port
+from ipctui.kernel.ports import no_loopback, planned_port, why_not_port
 from ipctui.lab.channel import Observer, Plan, PlannedSeat, Variant
 from ipctui.lab.parameters import BEGINNING, Parameter, UsageError, printable
 from ipctui.lab.told import heard
@@ -66,8 +65,7 @@ class Xdr:
         """Where there is no Linux, or no IPv4 loopback."""
         if sys.platform != "linux":
             return f"workers are started and watched through Linux's /proc, memfd and pidfd; this is {sys.platform}"
-        why = why_not_port(0)
-        return f"no socket on 127.0.0.1 here: {why}" if why else None
+        return no_loopback()
 
     def check(self, variant: Variant, values: Mapping[str, Any]) -> None:
         """The value must be one of the variant's type, the port free."""
@@ -94,7 +92,7 @@ class Xdr:
                 "value": str(values["value"]),
                 "sender": values["sender"],
                 "receiver": values["receiver"],
-                "port": values["port"] or _free_port(),
+                "port": values["port"] or planned_port(),
                 "agreed": fresh,
                 "encoding": values["encoding"],
             },
@@ -154,9 +152,3 @@ def _as_number(said: str) -> int | float | str:
     except ValueError:
         return said
     return number if math.isfinite(number) else said
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ipctui.kernel.inet_sockets import look, peek, shown
+from ipctui.kernel.ports import give_back
 from ipctui.lab.channel import Plan, Reason, Seen, Sleep
 from ipctui.lab.parameters import UsageError, printable
 from ipctui.trace.records import Channel as ChannelRecord
@@ -31,10 +32,11 @@ class Looker:
         os.pwrite(self._segment, int(wanted).to_bytes(8, sys.byteorder), 0)
 
     def close(self) -> None:
-        """Give back the segment; its name is the session's."""
+        """Give back the segment, whose name is the session's, and the port."""
         if self._segment >= 0:
             os.close(self._segment)
             self._segment = -1
+            give_back(self._facts["port"])
 
     def sample(
         self, t: int, processes: Sequence[Seen], outsiders: Mapping[str, Mapping[str, str]]

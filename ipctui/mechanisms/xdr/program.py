@@ -17,6 +17,7 @@ LARGEST = 1024
 def sender(calls: Calls, given: SimpleNamespace) -> None:
     """Sends one value again and again, in a datagram each."""
     fd = calls.socket(AF_INET, SOCK_DGRAM)
+    calls.bind(fd, (LOOPBACK, 0))  # any port that is free, on loopback alone
     agreed = agreement(calls, given)
     for message in calls.messages():
         text = chosen(message, calls.seat.letter, given)
