@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 from ipctui.kernel import inet_tables
 from ipctui.kernel.descriptors import Descriptor, descriptors
@@ -11,6 +12,7 @@ from ipctui.kernel.unix_sockets import peer_inode, table
 from ipctui.lab.channel import Seen
 from ipctui.lab.handle import Handle
 from ipctui.trace.records import Descriptors, Held, Record
+from ipctui.trace.ring import RingReader
 
 _EVERY = 1_000_000_000
 _KINDS = frozenset({"pipe", "fifo", "socket", "mqueue", "memfd", "shm"})
@@ -48,6 +50,8 @@ class Tables:
         self._tables: dict[int, tuple[Descriptor, ...]] = {}
         self._read_at = -_EVERY
         self._inet_at = -_EVERY
+        self._read = False
+        self._codes: WeakKeyDictionary[RingReader, frozenset[int]] = WeakKeyDictionary()
         self._calls = 0
         self._closed: dict[str, dict[int, Held]] = {}
         self._told: dict[str, tuple[Held, ...]] = {}
@@ -67,18 +71,13 @@ class Tables:
     def refresh(self, handles: Sequence[Handle], t: int) -> None:
         """Read the tables again if a worker has made a call that changes one, and in any case once a second."""
         # By the counts, not by the calls: flat out, most of these are never decoded.
-        calls = sum(
-            row.calls
-            for handle in handles
-            if handle.pid
-            for row in handle.ring.rows()
-            if row.operation < len(handle.ring.operations) and handle.ring.operations[row.operation].name in _CHANGES
-        )
+        calls = sum(self._changes(handle.ring) for handle in handles if handle.pid)
         changed = self.stale or calls != self._calls
         self._calls = calls
         if not changed and t - self._read_at < _EVERY:
             return
         self.stale = False
+        self._read = True
         for handle in handles:
             if handle.alive:
                 try:
@@ -89,6 +88,14 @@ class Tables:
         if t - self._read_at >= _EVERY:
             self._read_at = t
             self._find_outsiders({handle.pid for handle in handles})
+
+    def _changes(self, ring: RingReader) -> int:
+        """How many calls a worker has made after which its table may be another."""
+        codes = self._codes.get(ring)
+        if codes is None:
+            names = enumerate(operation.name for operation in ring.operations)
+            codes = self._codes[ring] = frozenset(code for code, name in names if name in _CHANGES)
+        return sum([row.calls for row in ring.rows() if row.operation in codes])
 
     def _find_peers(self, t: int) -> None:
         """By the kernel's word, which socket each is connected to (the two ends differ by name), and which listen."""
@@ -134,7 +141,10 @@ class Tables:
                     self.outsiders.setdefault(row.target, {})[f"pid {pid}"] = row.access
 
     def changed(self, seen: Sequence[Seen], t: int) -> list[Record]:
-        """The tables that differ from what was told last, closed ends kept in sight."""
+        """The tables that differ from what was told last, closed ends kept in sight; of tables just read alone."""
+        if not self._read:
+            return []
+        self._read = False
         self._note_closed(seen)
         holders: dict[str, list[tuple[str, int, str]]] = {}
         for each in seen:
