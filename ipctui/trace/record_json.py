@@ -214,7 +214,7 @@ _IN_WORDS: dict[type[Any], str] = {
     bool: "true or false",
     dict: "an object",
     list: "a list",
-    NoneType: "null",
+    NoneType: "null of JSON",
 }
 """What the values of JSON are called by those who write it."""
 
