@@ -120,13 +120,15 @@ class Collector:
         if name in _SENDS:
             begins = envelope(entry.payload[: entry.argument])
             if begins is None and name in ("send", "sendto"):
-                return self._packets.sent(handle.role, handle.pid, entry.payload[: entry.argument], name == "sendto")
+                payload = entry.payload[: entry.argument]
+                return self._packets.sent(handle.role, handle.pid, payload, entry.begin, name == "sendto")
             return (begins.id,) if begins is not None else ()
         begins = envelope(entry.payload[: entry.result])
         if name in _RECEIVES:
             peeked = name in ("recv", "recvmsg", "recvfrom") and entry.extra & socket.MSG_PEEK
             if begins is None and name in ("recv", "recvfrom") and not peeked:
-                return self._packets.received(handle.pid, entry.payload[: entry.result], name == "recvfrom")
+                payload = entry.payload[: entry.result]
+                return self._packets.received(handle.pid, payload, entry.end, name == "recvfrom")
             return (begins.id,) if begins is not None and not peeked else ()
         if label is None or not entry.result:
             return ()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
-_MOST = 512
+Key = tuple[int, int] | bytes
+"""What a message is known by: its transaction and kind, or its bytes."""
+
+_MOST, _SAME = 512, 8
 _CALL, _REPLY, _RPC_VERSION = 0, 1, 2
 
 
@@ -13,35 +17,49 @@ class Packets:
 
     A message of RFC 5531 begins with its transaction's number, then call (0) or reply (1); on a stream a record mark
     of four bytes stands before it. Any other datagram is known by its first bytes alone. A receipt belongs to the
-    oldest passage of this message that somebody else began: on loopback nothing overtakes.
+    oldest passage of this message that somebody else began before it was over: on loopback nothing overtakes. One that
+    is told before its send, which returned later than it, stays without a name, and no other is given that send's.
+
+    Times are nanoseconds of one clock.
     """
 
     def __init__(self) -> None:
-        self._under_way: dict[tuple[int, int] | bytes, deque[tuple[int, str]]] = {}
+        self._under_way: dict[Key, deque[tuple[int, int, str]]] = {}
+        self._nameless: dict[Key, deque[tuple[int, int]]] = {}
         self._count = 0
 
-    def sent(self, role: str, pid: int, payload: bytes, datagram: bool = False) -> tuple[str, ...]:
-        """The name of a passage that begins; () for what is neither such a message nor a datagram."""
+    def sent(self, role: str, pid: int, payload: bytes, begin: int, datagram: bool = False) -> tuple[str, ...]:
+        """The name of a passage that began then; () for what is neither such a message nor a datagram."""
         place = _place(payload) or (payload if datagram else None)
         if place is None:
             return ()
         self._count += 1
         name = f"{role}:{'datagram' if isinstance(place, bytes) else f'{place[0]:08x}'}-{self._count}"
-        self._under_way.setdefault(place, deque(maxlen=8)).append((pid, name))
-        if len(self._under_way) > _MOST:
-            del self._under_way[next(iter(self._under_way))]
+        for receipt in self._nameless.get(place, ()):
+            if receipt[0] != pid and receipt[1] >= begin:
+                self._nameless[place].remove(receipt)
+                return (name,)
+        _remember(self._under_way, place, (pid, begin, name))
         return (name,)
 
-    def received(self, pid: int, payload: bytes, datagram: bool = False) -> tuple[str, ...]:
-        """The name of the passage that ends; () where none is known."""
+    def received(self, pid: int, payload: bytes, end: int, datagram: bool = False) -> tuple[str, ...]:
+        """The name of the passage that ended then; () where none is known."""
         place = _place(payload) or (payload if datagram else None)
-        waiting = self._under_way.get(place) if place is not None else None
-        for passage in waiting or ():
-            if passage[0] != pid:
-                assert waiting is not None
-                waiting.remove(passage)
-                return (passage[1],)
+        if place is None:
+            return ()
+        for passage in self._under_way.get(place, ()):
+            if passage[0] != pid and passage[1] <= end:
+                self._under_way[place].remove(passage)
+                return (passage[2],)
+        _remember(self._nameless, place, (pid, end))
         return ()
+
+
+def _remember(known: dict[Key, deque[Any]], place: Key, what: tuple[Any, ...]) -> None:
+    """Keep what is known of a message: of each the latest, and of the latest messages alone."""
+    known.setdefault(place, deque(maxlen=_SAME)).append(what)
+    if len(known) > _MOST:
+        del known[next(iter(known))]
 
 
 def _place(payload: bytes) -> tuple[int, int] | None:

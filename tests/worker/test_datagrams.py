@@ -193,38 +193,60 @@ def test_an_address_rides_in_one_word(flags: int, host: object, port: int) -> No
 def test_a_message_is_followed_from_process_to_process() -> None:
     packets = Packets()
     call = Call(77, 5, 1, 1).packed()[:PAYLOAD]
-    (first,) = packets.sent("client", 1, call)
-    assert packets.received(1, call) == (), "nobody receives what he sent"
-    assert packets.received(2, call) == (first,)
-    (second,) = packets.sent("link", 2, call)
+    (first,) = packets.sent("client", 1, call, 10)
+    assert packets.received(1, call, 11) == (), "nobody receives what he sent"
+    assert packets.received(2, call, 12) == (first,)
+    (second,) = packets.sent("link", 2, call, 13)
     assert second != first
-    assert packets.received(3, call) == (second,)
-    (back,) = packets.sent("server", 3, Reply(77).packed()[:PAYLOAD])
-    assert packets.received(2, call) == ()
-    assert packets.received(2, Reply(77).packed()) == (back,)
+    assert packets.received(3, call, 14) == (second,)
+    (back,) = packets.sent("server", 3, Reply(77).packed()[:PAYLOAD], 15)
+    assert packets.received(2, call, 16) == ()
+    assert packets.received(2, Reply(77).packed(), 17) == (back,)
+
+
+def test_a_receipt_that_is_told_before_its_send_takes_nobody_elses_name() -> None:
+    """The client's send returns only when the link has received and passed on: its ring tells it after theirs."""
+    packets = Packets()
+    call = Call(77, 5, 1, 1).packed()[:PAYLOAD]
+    assert packets.received(2, call, 20) == ()
+    (onwards,) = packets.sent("link", 2, call, 21)
+    (late,) = packets.sent("client", 1, call, 10)
+    (again,) = packets.sent("client", 1, call, 40)
+    assert packets.received(3, call, 30) == (onwards,)
+    assert packets.received(2, call, 41) == (again,)
+    assert len({late, onwards, again}) == 3
+    assert packets.received(3, call, 42) == (), "the late one has been received already"
+
+
+def test_nothing_is_received_before_it_is_sent() -> None:
+    packets = Packets()
+    call = Call(77, 5, 1, 1).packed()[:PAYLOAD]
+    (name,) = packets.sent("client", 1, call, 10)
+    assert packets.received(2, call, 9) == ()
+    assert packets.received(2, call, 10) == (name,)
 
 
 def test_a_record_mark_before_a_message_does_not_hide_it() -> None:
     packets = Packets()
     raw = marked(Call(77, 5, 1, 1).packed())[:PAYLOAD]
-    (name,) = packets.sent("client", 1, raw)
+    (name,) = packets.sent("client", 1, raw, 1)
     assert name.startswith("client:0000004d-")
-    assert packets.received(2, raw) == (name,)
+    assert packets.received(2, raw, 2) == (name,)
 
 
 def test_a_datagram_is_known_by_its_bytes_and_a_stream_of_them_is_not() -> None:
     packets = Packets()
-    assert packets.sent("sender", 1, b"\1\0\0\0") == ()
-    (first,) = packets.sent("sender", 1, b"\1\0\0\0", datagram=True)
-    (second,) = packets.sent("sender", 1, b"\1\0\0\0", datagram=True)
-    assert packets.received(2, b"\1\0\0\0", datagram=True) == (first,)
-    assert packets.received(2, b"other", datagram=True) == ()
-    assert packets.received(2, b"\1\0\0\0", datagram=True) == (second,)
+    assert packets.sent("sender", 1, b"\1\0\0\0", 1) == ()
+    (first,) = packets.sent("sender", 1, b"\1\0\0\0", 2, datagram=True)
+    (second,) = packets.sent("sender", 1, b"\1\0\0\0", 3, datagram=True)
+    assert packets.received(2, b"\1\0\0\0", 4, datagram=True) == (first,)
+    assert packets.received(2, b"other", 5, datagram=True) == ()
+    assert packets.received(2, b"\1\0\0\0", 6, datagram=True) == (second,)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 3), st.binary(max_size=32)), max_size=30))
 def test_any_bytes_pass(traffic: list[tuple[bool, int, bytes]]) -> None:
     packets = Packets()
-    for sends, pid, raw in traffic:
-        names = packets.sent("p", pid, raw) if sends else packets.received(pid, raw)
+    for t, (sends, pid, raw) in enumerate(traffic):
+        names = packets.sent("p", pid, raw, t) if sends else packets.received(pid, raw, t)
         assert len(names) <= 1
