@@ -98,15 +98,6 @@ def mappings(pid: int, inodes: Collection[tuple[int, int]]) -> list[Mapping]:
     return [mapping for mapping in parse_maps(b"\n".join(lines)) if mapping.inode in inodes] if lines else []
 
 
-def mappers(inodes: Collection[tuple[int, int]], skip: Collection[int] = ()) -> dict[int, list[Mapping]]:
-    """By pid, every process that has one of these files mapped, as far as the kernel lets this user see."""
-    found = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and int(entry) not in skip and (lines := mappings(int(entry), inodes)):
-            found[int(entry)] = lines
-    return found
-
-
 def free_bytes() -> int | None:
     """What is left of /dev/shm for this user (statvfs(3)); None where there is no such file system."""
     try:

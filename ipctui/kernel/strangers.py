@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection
 from typing import Generic, TypeVar
@@ -52,10 +51,10 @@ class Strangers:
     """Holders of objects among all processes: 4 ms of CPU time with 130 processes, 400 ms with thousands."""
 
     def __init__(self) -> None:
-        self._links = Seldom(_EVERY, lambda: all_links((os.getpid(),))[0])
+        self._links = Seldom(_EVERY, lambda: all_links()[0])
 
     def holders(self, targets: Collection[str], skip: Collection[int] = ()) -> dict[int, tuple[Descriptor, ...]]:
-        """By pid, the descriptors of every process but ours and those in `skip` whose links have one of these texts."""
+        """By pid, the descriptors of every process but those in `skip` whose links have one of these texts."""
         return matching({pid: links for pid, links in self._links().items() if pid not in skip}, targets)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
@@ -136,7 +137,7 @@ class Tables:
         places = {row.target for table in self._tables.values() for row in table if row.kind in _KINDS}
         self.outsiders = {}
         if places:
-            for pid, rows in STRANGERS.holders(places, skip=ours).items():
+            for pid, rows in STRANGERS.holders(places, skip={*ours, os.getpid()}).items():
                 for row in rows:
                     self.outsiders.setdefault(row.target, {})[f"pid {pid}"] = row.access
 

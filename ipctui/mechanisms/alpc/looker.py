@@ -9,9 +9,9 @@ from dataclasses import asdict
 from typing import Any
 
 from ipctui.kernel import libc, measures
-from ipctui.kernel.descriptors import find_holders
 from ipctui.kernel.own import lift
 from ipctui.kernel.shared_memory import mappings
+from ipctui.kernel.strangers import STRANGERS
 from ipctui.kernel.unix_sockets import Identity, Queue, identify, look, peer_inode
 from ipctui.lab.channel import Plan, Reason, Seen, Sleep
 from ipctui.lab.parameters import UsageError, printable
@@ -25,7 +25,6 @@ _F_ADD_SEALS, _F_GET_SEALS = 1033, 1034  # include/uapi/linux/fcntl.h
 _SEAL_SHRINK = 2
 _SECTION = "/memfd:section"
 _SHOWN_ITEMS = 8
-_EVERY = 300_000_000
 _SELDOM = 1_000_000_000
 
 
@@ -40,7 +39,6 @@ class Looker:
         self._counts: dict[tuple[int, int, int], int] = {}
         self._latest: dict[str, Any] | None = None
         self._seen: dict[str, ChannelRecord] = {}
-        self._mapped: dict[tuple[int, int], tuple[int, dict[str, list[str]]]] = {}
         self._server = "server"
         self._strangers: dict[int, str] = {}
         self._asked_at = -_SELDOM
@@ -121,41 +119,33 @@ class Looker:
         """Who holds a port that no worker holds: looked for once a second, for that is to look at all processes."""
         if peer is not None and peer not in self._strangers and t - self._asked_at >= _SELDOM:
             self._asked_at = t
-            holders = find_holders({f"socket:[{peer}]"}).tables
+            holders = STRANGERS.holders({f"socket:[{peer}]"})
             if holders:
                 self._strangers[peer] = f"pid {min(holders)}"
         return self._strangers.get(peer or 0, "pid ?")
 
     def _sections(self, t: int, processes: Sequence[Seen]) -> dict[str, ChannelRecord]:
+        sections = [
+            (seen, row, row.inode)
+            for seen in processes
+            for row in seen.descriptors
+            if row.kind == "memfd" and row.target.startswith(_SECTION) and row.inode is not None
+        ]
+        inodes = {inode for _, _, inode in sections}
+        # A process has hundreds of mappings: they are read once for all sections.
+        every = {each.role: mappings(each.pid, inodes) for each in processes} if sections else {}
         found: dict[str, ChannelRecord] = {}
-        for seen in processes:
-            for row in seen.descriptors:
-                if row.kind != "memfd" or not row.target.startswith(_SECTION) or row.inode is None:
-                    continue
-                try:
-                    size, seals = _section(seen, row.number)
-                except OSError:
-                    continue
-                maps = {each.role: [f"{one.start:#x}" for one in mappings(each.pid, {row.inode})] for each in processes}
-                facts = {
-                    "section": True,
-                    "process": seen.role,
-                    "fd": row.number,
-                    "seals": seals,
-                    "mapped": {role: places for role, places in maps.items() if places},
-                }
-                name = row.target.removesuffix(" (deleted)")
-                mapped = tuple(role for role, places in maps.items() if places)
-                found[name] = ChannelRecord(t, name, capacity=size, readers=mapped, type="shm", facts=facts)
+        for seen, row, inode in sections:
+            try:
+                size, seals = _section(seen, row.number)
+            except OSError:
+                continue
+            places = {role: [f"{one.start:#x}" for one in maps if one.inode == inode] for role, maps in every.items()}
+            mapped = {role: where for role, where in places.items() if where}
+            facts = {"section": True, "process": seen.role, "fd": row.number, "seals": seals, "mapped": mapped}
+            name = row.target.removesuffix(" (deleted)")
+            found[name] = ChannelRecord(t, name, capacity=size, readers=tuple(mapped), type="shm", facts=facts)
         return found
-
-    def _mappers(self, t: int, inode: tuple[int, int], processes: Sequence[Seen]) -> dict[str, list[str]]:
-        """Who has a section mapped, and where; a process has hundreds of mappings, so it is asked now and then."""
-        at, known = self._mapped.get(inode, (-_EVERY, {}))
-        if t - at >= _EVERY:
-            known = {each.role: [f"{one.start:#x}" for one in mappings(each.pid, {inode})] for each in processes}
-            self._mapped[inode] = (t, known)
-        return known
 
     def _measures(self, t: int, processes: Sequence[Seen]) -> ChannelRecord | None:
         rows: list[dict[str, Any]] = []

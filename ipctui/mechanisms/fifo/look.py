@@ -150,7 +150,7 @@ class Looker:
         self._searched = t
         targets = [name for path in self._paths for name in (path, path + DELETED)]
         ours = [seen.pid for seen in processes]
-        self._strangers = STRANGERS.holders(targets, skip=ours)
+        self._strangers = STRANGERS.holders(targets, skip=(*ours, os.getpid()))
 
     def _of_path(self, t: int, path: str, processes: Sequence[Seen]) -> dict[str, ChannelRecord]:
         refused = None

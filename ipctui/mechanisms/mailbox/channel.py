@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -222,14 +221,6 @@ class Mailbox:
 
 
 CHANNEL = Mailbox()
-
-
-def user_name(uid: int) -> str:
-    """A user by name; the number where it has none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _policy(variant: str, values: Mapping[str, Any]) -> str:
